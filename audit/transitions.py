@@ -1,0 +1,160 @@
+"""The admin's view for transitions: buttons on the object's page, a confirmation page, and one operation on POST.
+
+The packaged admin mixin of django-fsm-2 runs transitions for users without permission, so this one asks twice: for
+the object (Django's ``change`` permission of its model) and for the act itself. GET changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from audit.recording import Actor
+from audit.workflow import OperationRefused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """One act a person may take on an object's page.
+
+    ``operation`` is called as ``operation(pk=…, actor=…, now=…, reason=…, **form.cleaned_data)``; it raises
+    OperationRefused where it will not. ``when`` says whether to show the button for this object now.
+    """
+
+    name: str
+    label: str
+    operation: Callable[..., object]
+    permission: str
+    reason: bool = False
+    form: type[forms.Form] | None = None
+    when: Callable[[Any], bool] = lambda obj: True
+    warning: str = ""
+    style: str = "primary"
+    done: str = ""
+
+
+class TransitionAdmin:
+    """Mixin for a ModelAdmin: set ``buttons``; everything else is read-only unless the admin says otherwise."""
+
+    buttons: Sequence[Button] = ()
+    change_form_outer_before_template = "admin/transition_buttons.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<path:object_id>/do/<slug:name>/",
+            self.admin_site.admin_view(self.transition_view),  # type: ignore[attr-defined]
+            name=f"{self._url_base()}_do",
+        )
+        return [own, *super().get_urls()]  # type: ignore[misc]
+
+    def has_act_permission(self, request: HttpRequest, obj: Any, button: Button) -> bool:
+        """Say whether this person may act on this object and take this act."""
+        codename = get_permission_codename("change", obj._meta)
+        may_touch = request.user.has_perm(f"{obj._meta.app_label}.{codename}")
+        may_see: bool = self.has_view_permission(request, obj)  # type: ignore[attr-defined]
+        return may_see and may_touch and request.user.has_perm(button.permission)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        offered = [] if obj is None else [b for b in self.buttons if self._offered(request, obj, b)]
+        context = {
+            **(extra_context or {}),
+            "transition_buttons": [{"button": b, "url": self._act_url(obj, b)} for b in offered],
+        }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)  # type: ignore[misc]
+        return response
+
+    def transition_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Show the confirmation (GET) or act once (POST)."""
+        button = next((b for b in self.buttons if b.name == name), None)
+        obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if button is None or obj is None:
+            raise Http404
+        if not self.has_act_permission(request, obj, button):
+            raise PermissionDenied
+        form = _form_class(button)(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            problem = self._act(request, obj, button, form)
+            if problem is None:
+                return HttpResponseRedirect(self._object_url(obj))
+            form.add_error(None, problem.sentence)
+            for item in problem.missing:
+                form.add_error(None, f"Missing: {item}")
+        return self._confirmation(request, obj, button, form)
+
+    def _act(
+        self, request: HttpRequest, obj: Any, button: Button, form: forms.Form
+    ) -> OperationRefused | None:
+        values = dict(form.cleaned_data)
+        reason = values.pop("reason", "")
+        try:
+            button.operation(pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values)
+        except OperationRefused as refusal:
+            return refusal
+        messages.success(request, button.done or f"Done: {button.label}.")
+        return None
+
+    def _confirmation(self, request: HttpRequest, obj: Any, button: Button, form: forms.Form) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+            "title": button.label,
+            "subtitle": str(obj),
+            "opts": obj._meta,
+            "original": obj,
+            "button": button,
+            "form": form,
+            "back_url": self._object_url(obj),
+        }
+        status = 200 if request.method == "GET" or not form.errors else 409 if form.non_field_errors() else 400
+        return TemplateResponse(request, "admin/transition_confirm.html", context, status=status)
+
+    def _offered(self, request: HttpRequest, obj: Any, button: Button) -> bool:
+        return button.when(obj) and self.has_act_permission(request, obj, button)
+
+    def _url_base(self) -> str:
+        meta = self.model._meta  # type: ignore[attr-defined]
+        return f"{meta.app_label}_{meta.model_name}"
+
+    def _act_url(self, obj: Any, button: Button) -> str:
+        return reverse(f"admin:{self._url_base()}_do", args=[obj.pk, button.name])
+
+    def _object_url(self, obj: Any) -> str:
+        return reverse(f"admin:{self._url_base()}_change", args=[obj.pk])
+
+
+class ReadOnlyAdmin:
+    """Mixin for a ModelAdmin that shows rows and never writes one."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _form_class(button: Button) -> type[forms.Form]:
+    from unfold.widgets import UnfoldAdminTextareaWidget  # the theme's widgets need loaded apps
+
+    base = button.form or forms.Form
+    if not button.reason:
+        return base
+    reason = forms.CharField(
+        label="Reason", widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), max_length=2000, strip=True,
+        help_text="Kept in the audit record. Write no personal data and no secrets.",
+    )  # fmt: skip
+    return type("ActForm", (base,), {"reason": reason})

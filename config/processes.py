@@ -1,0 +1,67 @@
+"""Child processes that log to a file, end with their parent, and are stopped as a group. No Django here."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when its parent dies, however that happens."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Child:
+    """One process in a group of its own; its output goes to ``<home>/log/<name>.log`` (stdout to us with ``pipe``)."""
+
+    def __init__(
+        self, name: str, command: list[str], environment: dict[str, str], home: Path, *, pipe: bool = False
+    ) -> None:
+        self.name = name
+        self.log = home / "log" / f"{name}.log"
+        with self.log.open("w") as sink:
+            self._process = subprocess.Popen(  # noqa: S603, PLW1509
+                command,
+                env=environment,
+                cwd=home.parent.parent,
+                stdout=subprocess.PIPE if pipe else sink,
+                stderr=sink,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    def ended(self) -> bool:
+        """Say whether the process is gone."""
+        return self._process.poll() is not None
+
+    def first_line(self, *, timeout: float) -> str:
+        """Return the first line of its output, or "" when none came within ``timeout`` seconds."""
+        assert self._process.stdout is not None  # noqa: S101 - made with pipe=True
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+        return self._process.stdout.readline() if ready else ""
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines of its log."""
+        return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+    def stop(self, grace: float = 15.0) -> None:
+        """End it politely, then its whole group for certain."""
+        if not self.ended():
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

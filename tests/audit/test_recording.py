@@ -1,0 +1,131 @@
+"""The chain under one writer and many, and what refuses to be changed."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+
+from audit import immutability, queries
+from audit.models import AppendOnly, AuditEntry
+from audit.recording import Actor, NotInTransaction, record
+
+
+def write(subject: Any, now: datetime, verb: str = "test.happened", **more: Any) -> AuditEntry:
+    with transaction.atomic():
+        return record(verb=verb, actor=Actor.command("test"), subject=subject, now=now, **more)
+
+
+@pytest.fixture
+def subject(db: Any) -> User:
+    return User.objects.create_user("alice")
+
+
+def test_entries_are_numbered_from_one_and_follow_each_other(subject: User, now: datetime) -> None:
+    first, second = write(subject, now), write(subject, now, reason="again", data={"amount": "1.00"})
+    assert (first.number, second.number, second.previous) == (1, 2, first.digest)
+    assert queries.verify() == queries.Verification(entries=2, head_digest=second.digest, broken=None)
+
+
+def test_record_refuses_outside_a_transaction(transactional_db: Any, now: datetime) -> None:
+    user = User.objects.create_user("alice")
+    with pytest.raises(NotInTransaction):
+        record(verb="test.happened", actor=Actor.command("test"), subject=user, now=now)
+    assert AuditEntry.objects.count() == 0
+
+
+def test_an_entry_disappears_with_the_transaction_it_describes(subject: User, now: datetime) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        write(subject, now)
+        raise RuntimeError("the act failed")
+    assert queries.verify().entries == 0
+
+
+def test_data_with_a_float_is_refused(subject: User, now: datetime) -> None:
+    with pytest.raises(TypeError, match="no floats"):
+        write(subject, now, data={"amount": 1.1})
+
+
+def test_the_orm_refuses_update_delete_and_bulk(subject: User, now: datetime) -> None:
+    entry = write(subject, now)
+    for act in (
+        entry.save,
+        entry.delete,
+        lambda: AuditEntry.objects.update(verb="x"),
+        lambda: AuditEntry.objects.all().delete(),
+        lambda: AuditEntry.objects.bulk_update([entry], ["verb"]),
+        lambda: AuditEntry.objects.bulk_create([entry]),
+    ):
+        with pytest.raises(AppendOnly):
+            act()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_auditentry SET verb = 'test.forged'", "DELETE FROM audit_auditentry", "TRUNCATE audit_auditentry"],
+)
+def test_the_database_refuses_raw_statements(subject: User, now: datetime, statement: str) -> None:
+    if statement.startswith("TRUNCATE") and connection.vendor != "postgresql":
+        statement = "DELETE FROM audit_auditentry WHERE 1"
+    entry = write(subject, now)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert AuditEntry.objects.get() == entry
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE audit_auditentry SET reason = 'forged' WHERE number = 2", "entry 2 was changed after it was written"),
+        ("DELETE FROM audit_auditentry WHERE number = 2", "entry 2 is missing (the next one stored is 3)"),
+        ("DELETE FROM audit_auditentry WHERE number = 3", "the chain ends at entry 2, but its head says 3"),
+    ],
+)
+def test_verify_names_the_first_broken_entry(
+    subject: User, now: datetime, capsys: Any, statement: str, sentence: str
+) -> None:
+    for _ in range(3):
+        write(subject, now)
+    immutability.remove(connection)  # as somebody who owns the database would
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    with pytest.raises(SystemExit) as stop:
+        call_command("verify_audit")
+    assert (stop.value.code, sentence in capsys.readouterr().out) == (1, True)
+
+
+def test_an_anchor_kept_elsewhere_is_checked(subject: User, now: datetime, capsys: Any) -> None:
+    entry = write(subject, now)
+    call_command("verify_audit", anchor=f"1:{entry.digest}")
+    assert capsys.readouterr().out == f"whole: 1 entries, head 1:{entry.digest}\n"
+    with pytest.raises(SystemExit) as stop:
+        call_command("verify_audit", anchor="1:" + "f" * 64)
+    assert stop.value.code == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_writers_leave_one_unbroken_chain(now: datetime) -> None:
+    user = User.objects.create_user("alice")
+    failures: list[BaseException] = []
+
+    def work(worker: int) -> None:
+        try:
+            for turn in range(10):
+                write(user, now, verb=f"test.worker_{worker}", data={"turn": turn})
+        except BaseException as problem:
+            failures.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = queries.verify()
+    assert (failures, found.entries, found.broken) == ([], 60, None)
