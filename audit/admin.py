@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
@@ -11,14 +9,9 @@ from unfold.admin import ModelAdmin
 from audit.models import AuditEntry
 from audit.transitions import ReadOnlyAdmin
 
-if TYPE_CHECKING:
-    EntryAdminBase = ModelAdmin[AuditEntry]
-else:
-    EntryAdminBase = ModelAdmin
-
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin, EntryAdminBase):
+class AuditEntryAdmin(ReadOnlyAdmin, ModelAdmin):
     list_display = ("number", "at", "actor", "verb", "subject", "reason")
     list_filter = ("actor_kind",)
     search_fields = ("verb__startswith", "subject_key")

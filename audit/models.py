@@ -33,7 +33,9 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """One act: who did what to which row, when and why. Refers by key, holds no personal data and no secret."""
 
-    number = models.BigIntegerField(primary_key=True, help_text="Position in the chain, from 1, without gaps.")
+    number = models.BigIntegerField(
+        primary_key=True, help_text="Position in the chain, from 1, without gaps."
+    )
     at = models.DateTimeField(help_text="When it happened (UTC).")
     actor_kind = models.CharField(max_length=16)
     actor_key = models.CharField(max_length=64, blank=True)

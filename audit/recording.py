@@ -12,6 +12,7 @@ from django.db import connection, models
 from audit import chain
 from audit.models import AuditEntry, ChainHead
 
+
 class NotInTransaction(RuntimeError):
     """An entry was to be written outside the transaction of the act it describes."""
 
@@ -28,7 +29,6 @@ class Actor:
     def user(cls, user: Any) -> Actor:
         """Return the actor for a signed-in console user."""
         return cls("user", str(user.pk), user)
-
 
     @classmethod
     def task(cls, name: str) -> Actor:

@@ -65,7 +65,11 @@ class TransitionAdmin:
         return may_see and may_touch and request.user.has_perm(button.permission)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
         offered = [] if obj is None else [b for b in self.buttons if self._offered(request, obj, b)]
@@ -100,7 +104,9 @@ class TransitionAdmin:
         values = dict(form.cleaned_data)
         reason = values.pop("reason", "")
         try:
-            button.operation(pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values)
+            button.operation(
+                pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values
+            )
         except OperationRefused as refusal:
             return refusal
         messages.success(request, button.done or f"Done: {button.label}.")
@@ -117,7 +123,9 @@ class TransitionAdmin:
             "form": form,
             "back_url": self._object_url(obj),
         }
-        status = 200 if request.method == "GET" or not form.errors else 409 if form.non_field_errors() else 400
+        status = (
+            200 if request.method == "GET" or not form.errors else 409 if form.non_field_errors() else 400
+        )
         return TemplateResponse(request, "admin/transition_confirm.html", context, status=status)
 
     def _offered(self, request: HttpRequest, obj: Any, button: Button) -> bool:

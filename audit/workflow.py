@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models, transaction
 from django_fsm import ConcurrentTransition, ConcurrentTransitionMixin, FSMFieldMixin, TransitionNotAllowed
@@ -38,7 +38,19 @@ class SomebodyWasFirst(TransitionRefused):
     """Another person or task changed the row between reading and writing it."""
 
 
-class Workflow(ConcurrentTransitionMixin, models.Model):  # type: ignore[misc]  # django_fsm's mixin is untyped
+if TYPE_CHECKING:
+    # The mixin's own types resolve to Any and would make every row of ours Any.
+    class _Guarded(models.Model):
+        class Meta:
+            abstract = True
+else:
+
+    class _Guarded(ConcurrentTransitionMixin, models.Model):
+        class Meta:
+            abstract = True
+
+
+class Workflow(_Guarded):
     """Base of every model with a state machine. States change through ``perform`` only."""
 
     class Meta:
@@ -71,7 +83,7 @@ class Workflow(ConcurrentTransitionMixin, models.Model):  # type: ignore[misc]  
         super().clean_fields(exclude={*(exclude or ()), *self._fsm_attnames()})
 
 
-Row = TypeVar("Row", bound=Workflow)
+Row = TypeVar("Row", bound=models.Model)
 
 
 def perform(
@@ -90,7 +102,7 @@ def perform(
     neither row nor chain has changed. Called by operations, never by an interface.
     """
     with transaction.atomic():
-        row = type(instance)._default_manager.select_for_update().get(pk=instance.pk)
+        row: Row = type(instance)._default_manager.select_for_update().get(pk=instance.pk)
         method = getattr(row, name)
         field = method._django_fsm.field
         before = str(getattr(row, field.attname))
@@ -122,16 +134,20 @@ def transition_permission(model: type[models.Model], name: str, state: str) -> s
 def _check_permission(row: models.Model, method: Any, actor: Actor) -> None:
     if actor.account is None:
         return
-    permission = transition_permission(type(row), method.__name__, str(getattr(row, method._django_fsm.field.attname)))
+    permission = transition_permission(
+        type(row), method.__name__, str(getattr(row, method._django_fsm.field.attname))
+    )
     if permission and not actor.account.has_perm(permission):
         raise PermissionMissing(f"You may not do this with {_noun(row)}: it needs the right “{permission}”.")
 
 
-def _take(row: Workflow, name: str, before: str, arguments: Mapping[str, Any]) -> None:
+def _take(row: models.Model, name: str, before: str, arguments: Mapping[str, Any]) -> None:
     try:
         getattr(row, name)(**arguments)
     except TransitionNotAllowed:
-        sentence = f"“{name.replace('_', ' ')}” is not possible while {_noun(row)} is “{before.replace('_', ' ')}”."
+        sentence = (
+            f"“{name.replace('_', ' ')}” is not possible while {_noun(row)} is “{before.replace('_', ' ')}”."
+        )
         raise TransitionRefused(sentence) from None
 
 

@@ -23,10 +23,15 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
 def _addresses() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.DEBUG:
-        found.append(Error("DEBUG is on: error pages would show internals. Unset DEBUG.", id="lockkeeper.E001"))
+        found.append(
+            Error("DEBUG is on: error pages would show internals. Unset DEBUG.", id="lockkeeper.E001")
+        )
     if not settings.PUBLIC_URL.startswith("https://"):
         found.append(
-            Error("PUBLIC_URL is not an https:// address: links and cookies would travel in the clear.", id="lockkeeper.E002")
+            Error(
+                "PUBLIC_URL is not an https:// address: links and cookies would travel in the clear.",
+                id="lockkeeper.E002",
+            )
         )
     if "*" in settings.ALLOWED_HOSTS or set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
         found.append(Error("ALLOWED_HOSTS does not name this installation's host.", id="lockkeeper.E003"))
@@ -38,11 +43,19 @@ def _addresses() -> list[CheckMessage]:
 def _mail() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
-        found.append(Error("EMAIL_URL does not name a mail server: customers would hear nothing.", id="lockkeeper.E005"))
+        found.append(
+            Error(
+                "EMAIL_URL does not name a mail server: customers would hear nothing.", id="lockkeeper.E005"
+            )
+        )
     elif not (settings.EMAIL_CONFIG.get("EMAIL_USE_TLS") or settings.EMAIL_CONFIG.get("EMAIL_USE_SSL")):
-        found.append(Warning("EMAIL_URL does not ask for TLS (smtp+tls:// or smtp+ssl://).", id="lockkeeper.W001"))
+        found.append(
+            Warning("EMAIL_URL does not ask for TLS (smtp+tls:// or smtp+ssl://).", id="lockkeeper.W001")
+        )
     if not settings.OPS_EMAIL:
-        found.append(Error("OPS_EMAIL is not set: nobody would hear of an expiring certificate.", id="lockkeeper.E006"))
+        found.append(
+            Error("OPS_EMAIL is not set: nobody would hear of an expiring certificate.", id="lockkeeper.E006")
+        )
     if settings.DEFAULT_FROM_EMAIL.endswith("@localhost>"):
         found.append(Error("DEFAULT_FROM_EMAIL is not set.", id="lockkeeper.E007"))
     return found
@@ -50,7 +63,11 @@ def _mail() -> list[CheckMessage]:
 
 def _storage() -> list[CheckMessage]:
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        return [Warning("DATABASE_URL names SQLite: one host only, no point-in-time recovery.", id="lockkeeper.W002")]
+        return [
+            Warning(
+                "DATABASE_URL names SQLite: one host only, no point-in-time recovery.", id="lockkeeper.W002"
+            )
+        ]
     return []
 
 

@@ -83,7 +83,9 @@ def _run(arguments: argparse.Namespace, children: list[Child]) -> int:
     if arguments.once:
         say("Checking what the demonstration promises")
         code = _manage_code(environment, "check_demo", "--url", f"http://localhost:{port}")
-        print(f"{'All promises kept' if code == 0 else 'A promise was broken'} ({time.monotonic() - began:.0f} s).")
+        print(
+            f"{'All promises kept' if code == 0 else 'A promise was broken'} ({time.monotonic() - began:.0f} s)."
+        )
         return code
     _show(json.loads((HOME / "summary.json").read_text()), port)
     _stay(children)
@@ -104,7 +106,9 @@ def _fresh_home(port: int) -> dict[str, str]:
     """Empty the demonstration's folder and return the environment its processes run in, with keys made just now."""
     shutil.rmtree(HOME, ignore_errors=True)
     (HOME / "log").mkdir(parents=True, mode=0o700)
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    keep = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ
+    }
     own = {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DJANGO_READ_DOT_ENV": "false",
@@ -130,7 +134,9 @@ def _fresh_home(port: int) -> dict[str, str]:
 
 def _manage_code(environment: dict[str, str], *arguments: str) -> int:
     command = [PYTHON, "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False, preexec_fn=die_with_parent).returncode  # noqa: S603, PLW1509
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, preexec_fn=die_with_parent
+    ).returncode
 
 
 def _manage(environment: dict[str, str], *arguments: str, stream: bool = False) -> None:
@@ -138,17 +144,29 @@ def _manage(environment: dict[str, str], *arguments: str, stream: bool = False) 
     with log.open("w") as sink:
         stdout: IO[str] | None = None if stream else sink
         command = [PYTHON, "manage.py", *arguments]
-        done = subprocess.run(  # noqa: S603, PLW1509
-            command, cwd=ROOT, env=environment, stdout=stdout, stderr=sink, check=False, preexec_fn=die_with_parent
+        done = subprocess.run(  # noqa: S603
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=stdout,
+            stderr=sink,
+            check=False,
+            preexec_fn=die_with_parent,
         )
     if done.returncode != 0:
         tail = "\n".join(log.read_text().splitlines()[-15:])
-        raise DemoFailed(f"“manage.py {arguments[0]}” ended with {done.returncode}. The end of {log}:\n{tail}")
+        raise DemoFailed(
+            f"“manage.py {arguments[0]}” ended with {done.returncode}. The end of {log}:\n{tail}"
+        )
 
 
 def _start_bank(environment: dict[str, str], children: list[Child]) -> dict[str, Any]:
     child = Child(
-        "bank", [PYTHON, "manage.py", "run_bank_simulator", "--state-dir", str(HOME / "bank")], environment, HOME, pipe=True
+        "bank",
+        [PYTHON, "manage.py", "run_bank_simulator", "--state-dir", str(HOME / "bank")],
+        environment,
+        HOME,
+        pipe=True,
     )
     children.append(child)
     line = child.first_line(timeout=60)
@@ -159,7 +177,18 @@ def _start_bank(environment: dict[str, str], children: list[Child]) -> dict[str,
 
 
 def _start_servers(environment: dict[str, str], children: list[Child], port: int) -> None:
-    web = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4"]
+    web = [
+        PYTHON,
+        "-m",
+        "gunicorn",
+        "config.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "1",
+        "--threads",
+        "4",
+    ]
     children.append(Child("web", [*web, "--log-level", "warning"], environment, HOME))
     children.append(Child("worker", [PYTHON, "manage.py", "run_worker", "--grace", "5"], environment, HOME))
 
@@ -173,7 +202,9 @@ def _wait_for(url: str, children: list[Child], seconds: float = 60) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise DemoFailed(f"The web server did not answer at {url} within {seconds:.0f} s; see {HOME / 'log' / 'web.log'}")
+    raise DemoFailed(
+        f"The web server did not answer at {url} within {seconds:.0f} s; see {HOME / 'log' / 'web.log'}"
+    )
 
 
 def _alive(children: list[Child]) -> None:
@@ -196,7 +227,9 @@ def _show(summary: dict[str, Any], port: int) -> None:
     for link in summary["portals"]:
         print(f"          {link['customer']:<28} {link['url']}   {link['stage']}")
     print(f"\nMails     {HOME / 'mail'}\nLogs      {HOME / 'log'}")
-    print(f"Commands  . {HOME / 'environment'} && {Path(PYTHON)} manage.py reconcile_feeds --connection harbor-kettle --format text")
+    print(
+        f"Commands  . {HOME / 'environment'} && {Path(PYTHON)} manage.py reconcile_feeds --connection harbor-kettle --format text"
+    )
     print("\nCtrl-C stops everything.", flush=True)
 
 
@@ -206,7 +239,9 @@ def _claim(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise DemoFailed(f"Port {port} is in use. Stop what uses it, or run: make demo PORT={port + 1}") from None
+            raise DemoFailed(
+                f"Port {port} is in use. Stop what uses it, or run: make demo PORT={port + 1}"
+            ) from None
     return port
 
 

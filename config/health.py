@@ -63,7 +63,11 @@ def _heartbeat(now: datetime) -> str:
     if beat is None:
         return "no worker has executed a heartbeat yet"
     age = now - beat
-    return "ok" if age <= HEARTBEAT_LIMIT else f"no worker has executed a heartbeat for {int(age.total_seconds())} s"
+    return (
+        "ok"
+        if age <= HEARTBEAT_LIMIT
+        else f"no worker has executed a heartbeat for {int(age.total_seconds())} s"
+    )
 
 
 def _pulls(now: datetime) -> str:

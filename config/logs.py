@@ -82,4 +82,6 @@ def _cut_value(value: Any) -> Any:
         return [_cut_value(item) for item in value]
     if isinstance(value, BaseException):
         return cut(f"{type(value).__name__}: {value}")
-    return value if isinstance(value, int | float | bool | logging.LogRecord | type(None)) else cut(str(value))
+    return (
+        value if isinstance(value, int | float | bool | logging.LogRecord | type(None)) else cut(str(value))
+    )

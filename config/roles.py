@@ -27,7 +27,9 @@ def lay_down_groups(**_: Any) -> None:
     """
     ours = {
         f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in Permission.objects.filter(content_type__app_label__in=OUR_APPS).select_related("content_type")
+        for permission in Permission.objects.filter(content_type__app_label__in=OUR_APPS).select_related(
+            "content_type"
+        )
     }
     absent = APPROVALS - ours.keys()
     if absent:

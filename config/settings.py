@@ -13,6 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from config.console import UNFOLD  # noqa: F401 - the theme reads it from here
 from config.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,7 +28,7 @@ def secret(name: str, default: str = "") -> str:
     """Return a secret from the file named by ``<name>_FILE`` (preferred) or from the variable ``<name>``."""
     path = env.str(f"{name}_FILE", default="")
     if not path:
-        return env.str(name, default=default)
+        return str(env.str(name, default=default))
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as problem:
@@ -36,7 +37,11 @@ def secret(name: str, default: str = "") -> str:
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY")
-if not SECRET_KEY and len(sys.argv) > 1 and sys.argv[1] in {"makemigrations", "check", "collectstatic", "help"}:
+if (
+    not SECRET_KEY
+    and len(sys.argv) > 1
+    and sys.argv[1] in {"makemigrations", "check", "collectstatic", "help"}
+):
     # These commands neither sign nor seal; a key made for this process alone lets them run on a fresh machine.
     SECRET_KEY = base64.b64encode(os.urandom(48)).decode()
 if not SECRET_KEY:
@@ -57,7 +62,13 @@ CSRF_TRUSTED_ORIGINS: list[str] = [PUBLIC_URL] if PUBLIC_URL.startswith("https:/
 # Who operates this installation: the subject of certificate signing requests, and where alarms go.
 CSR_SUBJECT: dict[str, str] = env.dict(
     "CSR_SUBJECT",
-    default={"C": "US", "ST": "New York", "L": "New York", "O": "Example Vendor Inc", "OU": "Bank Integrations"},
+    default={
+        "C": "US",
+        "ST": "New York",
+        "L": "New York",
+        "O": "Example Vendor Inc",
+        "OU": "Bank Integrations",
+    },
 )
 VENDOR_NAME = env.str("VENDOR_NAME", default="Example Vendor")
 OPS_EMAIL = env.str("OPS_EMAIL", default="")
@@ -172,7 +183,9 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default=f"filemail://{VAR_DIR / 'mail'}" if DEBUG else "consolemail://")
+EMAIL_CONFIG = env.email_url(
+    "EMAIL_URL", default=f"filemail://{VAR_DIR / 'mail'}" if DEBUG else "consolemail://"
+)
 vars().update(EMAIL_CONFIG)
 
 _https = PUBLIC_URL.startswith("https://")
@@ -182,7 +195,9 @@ SECURE_SSL_REDIRECT = _https and env.bool("SSL_REDIRECT", default=True)
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = False
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

@@ -35,7 +35,9 @@ LONGEST_BACKOFF = 60.0
 class Supervisor:
     """Starts, watches, replaces and stops one cluster. ``stale_after`` and ``grace`` are seconds."""
 
-    def __init__(self, *, stale_after: float, grace: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, *, stale_after: float, grace: float, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.stale_after = stale_after
         self.grace = grace
         self._sleep = sleep
@@ -94,7 +96,7 @@ class Supervisor:
 
     def _start(self) -> None:
         connection.close()  # the child must not share this process's database socket
-        self._cluster = subprocess.Popen(  # noqa: S603, PLW1509 - our own interpreter and command
+        self._cluster = subprocess.Popen(  # noqa: S603 - our own interpreter and command
             [sys.executable, str(MANAGE), "qcluster"], start_new_session=True, preexec_fn=die_with_parent
         )
         self._started_at = time.monotonic()

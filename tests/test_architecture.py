@@ -70,7 +70,9 @@ def test_the_import_contracts_hold() -> None:
         ("onboarding/portal.py", "import onboarding.models", "Interfaces make one call"),
     ],
 )
-def test_a_seeded_breach_of_a_contract_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:
+def test_a_seeded_breach_of_a_contract_is_caught(
+    tmp_path: Path, module: str, line: str, contract: str
+) -> None:
     copy = tmp_path / "project"
     copy.mkdir()
     for app in LAYERS:
@@ -85,7 +87,9 @@ def test_a_seeded_breach_of_a_contract_is_caught(tmp_path: Path, module: str, li
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
-    return subprocess.run([str(program), "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(program), "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
@@ -93,7 +97,18 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 def test_no_module_below_the_edges_reads_the_clock() -> None:
-    edges = ("admin", "tasks", "portal", "management", "simulator", "health", "worker", "demo", "transitions", "console")
+    edges = (
+        "admin",
+        "tasks",
+        "portal",
+        "management",
+        "simulator",
+        "health",
+        "worker",
+        "demo",
+        "transitions",
+        "console",
+    )
     found = []
     for path in sources():
         relative = path.relative_to(ROOT)

@@ -67,13 +67,21 @@ def test_the_orm_refuses_update_delete_and_bulk(subject: User, now: datetime) ->
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE audit_auditentry SET verb = 'test.forged'", "DELETE FROM audit_auditentry", "TRUNCATE audit_auditentry"],
+    [
+        "UPDATE audit_auditentry SET verb = 'test.forged'",
+        "DELETE FROM audit_auditentry",
+        "TRUNCATE audit_auditentry",
+    ],
 )
 def test_the_database_refuses_raw_statements(subject: User, now: datetime, statement: str) -> None:
     if statement.startswith("TRUNCATE") and connection.vendor != "postgresql":
         statement = "DELETE FROM audit_auditentry WHERE 1"
     entry = write(subject, now)
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     assert AuditEntry.objects.get() == entry
 
@@ -81,7 +89,10 @@ def test_the_database_refuses_raw_statements(subject: User, now: datetime, state
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("UPDATE audit_auditentry SET reason = 'forged' WHERE number = 2", "entry 2 was changed after it was written"),
+        (
+            "UPDATE audit_auditentry SET reason = 'forged' WHERE number = 2",
+            "entry 2 was changed after it was written",
+        ),
         ("DELETE FROM audit_auditentry WHERE number = 2", "entry 2 is missing (the next one stored is 3)"),
         ("DELETE FROM audit_auditentry WHERE number = 3", "the chain ends at entry 2, but its head says 3"),
     ],

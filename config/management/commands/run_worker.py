@@ -14,10 +14,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--stale-after", type=float, default=180.0, metavar="SECONDS", help="heartbeat age that condemns the cluster"
+            "--stale-after",
+            type=float,
+            default=180.0,
+            metavar="SECONDS",
+            help="heartbeat age that condemns the cluster",
         )
         parser.add_argument(
-            "--grace", type=float, default=20.0, metavar="SECONDS", help="time to finish the task at hand when stopping"
+            "--grace",
+            type=float,
+            default=20.0,
+            metavar="SECONDS",
+            help="time to finish the task at hand when stopping",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,118 @@
+"""One call that ends in an answer: patience with a moment's trouble, and signing in with a token."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bankfeeds.jpmorgan import errors, oauth, wire
+from bankfeeds.jpmorgan.transport import Reply, Transport, TransportError
+
+QUICK_TRIES = 2
+QUICK_PAUSE = 0.5
+
+Send = Callable[[dict[str, str]], Reply]
+
+
+class Judge(Protocol):
+    """Says what a status other than 200 means."""
+
+    def __call__(self, reply: Reply, *, now: datetime) -> errors.BankError: ...
+
+
+def headers() -> dict[str, str]:
+    """Return the headers of every request, with an id of its own for the bank's support."""
+    return {"Accept": "application/json", "Request-Id": str(uuid.uuid4())}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Repeats a call that met a moment's trouble. `longest` is the longest pause slept through here."""
+
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    longest: timedelta
+
+    def answer(self, send: Callable[[], Reply], judge: Judge) -> Reply:
+        """Return the answer with status 200, or raise BankError.
+
+        Cuts and server errors without Retry-After are tried again twice, a short Retry-After is obeyed once.
+        """
+        quick, waited = 0, False
+        while True:
+            try:
+                reply = send()
+                if reply.status == 200:
+                    return reply
+                error = judge(reply, now=self.clock())
+            except TransportError as failure:
+                error = errors.unanswered(failure)
+            pause = error.retry_after
+            if pause is not None and pause <= self.longest and not waited:
+                waited = True
+                self.sleep(pause.total_seconds())
+            elif pause is None and error.passing and quick < QUICK_TRIES:
+                quick += 1
+                self.sleep(QUICK_PAUSE * quick)
+            else:
+                raise error from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SignIn:
+    """Calls with a bearer token of the token endpoint, fetched when needed and replaced once when refused."""
+
+    token_url: str
+    audience: str
+    resource: str
+    client_id: str
+    kid: str
+    sign: Callable[[bytes], bytes]
+    tokens: oauth.TokenCache
+    transport: Transport
+    patience: Patience
+
+    def call(self, send: Send) -> Reply:
+        """Return the answer with status 200 to `send(headers)`, or raise BankError."""
+        token = self._token()
+        try:
+            return self._answer(send, token)
+        except errors.BankError as error:
+            if error.status != 401:
+                raise
+        self.tokens.drop(self._key, token)
+        return self._answer(send, self._token())
+
+    @property
+    def _key(self) -> oauth.TokenKey:
+        return self.token_url, self.client_id, self.resource, self.kid
+
+    def _answer(self, send: Send, token: oauth.Token) -> Reply:
+        bearer = {"Authorization": f"Bearer {token.value}"}
+        return self.patience.answer(lambda: send(headers() | bearer), errors.refused_call)
+
+    def _token(self) -> oauth.Token:
+        return self.tokens.get(self._key, now=self.patience.clock(), fetch=self._fetch)
+
+    def _fetch(self) -> oauth.Token:
+        reply = self.patience.answer(self._request, errors.refused_token)
+        try:
+            return oauth.Token.of(wire.token_answer(reply.body), now=self.patience.clock())
+        except wire.WireError as error:
+            raise errors.unreadable(error, reply) from None
+
+    def _request(self) -> Reply:
+        # A fresh assertion each time: the bank may refuse to see one twice.
+        form = oauth.token_form(
+            client_id=self.client_id,
+            resource=self.resource,
+            client_assertion=oauth.assertion(
+                client_id=self.client_id,
+                audience=self.audience,
+                kid=self.kid,
+                sign=self.sign,
+                now=self.patience.clock(),
+            ),
+        )
+        return self.transport.send("POST", self.token_url, headers=headers(), form=form)

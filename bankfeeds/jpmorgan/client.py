@@ -1,0 +1,230 @@
+"""The client of Account Balances v1 and Transaction Details v3. Meaning is `pipeline.normalise`'s.
+
+All calls are reads, so repeating one is safe. Long waits are the caller's: they leave as
+BankError.retry_after.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from bankfeeds.jpmorgan import calls, errors, transport, wire
+from bankfeeds.jpmorgan.errors import BankError, Decision
+from bankfeeds.jpmorgan.oauth import TokenCache
+
+__all__ = ["BankError", "Client", "Decision", "Endpoint", "Page", "TokenCache"]
+
+BALANCES = "/accessapi/balance"
+TRANSACTIONS = "/tsapi/v3/transactions"
+TRANSACTION_DAYS = 5
+BALANCE_DAYS = 31
+MOST_PAGES = 500
+RESTARTS = 3
+RESTART_PAUSE = 0.5
+
+Request = Mapping[str, str | int | list[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the bank is and as whom we call.
+
+    `api_host` and `token_url` are https URLs (host and port are pinned). With `auth` "mtls" the client
+    certificate alone signs in, and token_url, audience and resource may be empty. Raises ValueError for
+    another kind of URL.
+    """
+
+    api_host: str
+    token_url: str
+    audience: str
+    resource: str
+    client_id: str
+    auth: Literal["oauth", "mtls"]
+
+    def __post_init__(self) -> None:
+        for url in self.pinned:
+            transport.origin(url)
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """Return the URLs whose hosts may be called."""
+        return (self.api_host, self.token_url) if self.auth == "oauth" else (self.api_host,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer of the bank, as it came, with what was asked for it.
+
+    `request` holds the query (transactions) or JSON body (balances) and can be stored as JSON. `number`
+    counts from 1.
+    """
+
+    kind: Literal["transactions", "balances"]
+    request: Request
+    body: bytes
+    received_at: datetime
+    number: int
+    total_pages: int
+    total_records: int
+
+
+class Client:
+    """Reads one connection's accounts. Not for several threads at once; `tokens` may be shared."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        context: ssl.SSLContext,
+        sign: Callable[[bytes], bytes] | None,
+        kid: str,
+        tokens: TokenCache,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+        max_inline_wait: timedelta = timedelta(seconds=5),
+    ) -> None:
+        """Prepare calls; nothing is sent yet.
+
+        `context` decides trust and client certificate. `sign` (RS256) and `kid` make the assertion and are
+        needed for `auth` "oauth". `clock` returns the aware time. A Retry-After up to `max_inline_wait` is
+        waited for, once, with `sleep` (seconds). Raises ValueError for a context that is not strict or a
+        missing `sign`.
+        """
+        if endpoint.auth == "oauth" and (sign is None or not kid):
+            raise ValueError("Signing in with a token needs a signing key and its certificate's thumbprint.")
+        self._clock = clock
+        self._sleep = sleep
+        self._api = endpoint.api_host.rstrip("/")
+        self._transport = transport.Transport(context, pinned=endpoint.pinned)
+        self._patience = calls.Patience(clock=clock, sleep=sleep, longest=max_inline_wait)
+        self._sign_in: calls.SignIn | None = None
+        if endpoint.auth == "oauth" and sign is not None:
+            self._sign_in = calls.SignIn(
+                token_url=endpoint.token_url,
+                audience=endpoint.audience,
+                resource=endpoint.resource,
+                client_id=endpoint.client_id,
+                kid=kid,
+                sign=sign,
+                tokens=tokens,
+                transport=self._transport,
+                patience=self._patience,
+            )
+
+    def transactions(self, *, account: str, start: date, end: date, current_day: bool = False) -> list[Page]:
+        """Return all pages of one account's transactions, `start` to `end` inclusive (at most 5 days).
+
+        The walk is complete and stable: exactly the total number of records, under one total; else it
+        starts again, at most 3 times. `current_day` asks for the intraday set so far instead, whatever the
+        dates. Raises ValueError for a window the bank does not take, and BankError.
+        """
+        _check_window(start, end, TRANSACTION_DAYS)
+        asked: dict[str, str] = {"accountIds": account}
+        if current_day:
+            asked["relativeDateType"] = "CURRENT_DAY"
+        else:
+            asked |= {"startDate": start.isoformat(), "endDate": end.isoformat()}
+        for restart in range(1 + RESTARTS):
+            if restart:
+                self._sleep(RESTART_PAUSE)
+            pages = self._walk(asked)
+            if pages is not None:
+                return pages
+        raise BankError(
+            Decision.RETRY,
+            "The bank's pages kept moving while they were read; nothing was taken from them.",
+            detail=f"{1 + RESTARTS} walks without a stable total",
+        )
+
+    def balances(self, *, account: str, start: date, end: date) -> Page:
+        """Return one account's balances, `start` to `end` inclusive (at most 31 days).
+
+        Raises ValueError for a window the bank does not take, and BankError. An error of the account itself
+        is inside the answer.
+        """
+        _check_window(start, end, BALANCE_DAYS)
+        asked: dict[str, str | int | list[dict[str, str]]] = {
+            "startDate": start.isoformat(),
+            "endDate": end.isoformat(),
+            "accountList": [{"accountId": account}],
+        }
+        reply = self._call(
+            lambda headers: self._transport.send("POST", self._api + BALANCES, headers=headers, json=asked)
+        )
+        try:
+            answer = wire.balances_answer(reply.body)
+        except wire.WireError as error:
+            raise errors.unreadable(error, reply) from None
+        return Page(
+            kind="balances",
+            request=asked,
+            body=reply.body,
+            received_at=self._clock(),
+            number=1,
+            total_pages=1,
+            total_records=len(answer.account_list),
+        )
+
+    def close(self) -> None:
+        """Close the connections to the bank."""
+        self._transport.close()
+
+    def _call(self, send: calls.Send) -> transport.Reply:
+        if self._sign_in is not None:
+            return self._sign_in.call(send)
+        return self._patience.answer(lambda: send(calls.headers()), errors.refused_call)
+
+    def _walk(self, asked: Mapping[str, str]) -> list[Page] | None:
+        """Return the pages of one walk, or None when the bank's pages moved under it."""
+        pages: list[Page] = []
+        collected = 0
+        while True:
+            page, count = self._page(asked, len(pages) + 1)
+            if pages and (page.total_records, page.total_pages) != (
+                pages[0].total_records,
+                pages[0].total_pages,
+            ):
+                return None
+            pages.append(page)
+            collected += count
+            if not count or page.number >= page.total_pages:
+                return pages if collected == page.total_records else None
+            if page.total_pages > MOST_PAGES:
+                raise BankError(
+                    Decision.STOP,
+                    f"The bank announces more than {MOST_PAGES} pages for one account: ask a developer.",
+                    detail=f"totalPages {page.total_pages}",
+                )
+
+    def _page(self, asked: Mapping[str, str], number: int) -> tuple[Page, int]:
+        params = {**asked, "pageNumber": str(number)}
+        reply = self._call(
+            lambda headers: self._transport.send(
+                "GET", self._api + TRANSACTIONS, headers=headers, params=params
+            )
+        )
+        try:
+            answer = wire.transactions_page(reply.body)
+            said = answer.pagination
+            if said.total_pages and said.page_number != number:
+                raise wire.WireError("The bank answered another page than the one asked for.")
+        except wire.WireError as error:
+            raise errors.unreadable(error, reply) from None
+        page = Page(
+            kind="transactions",
+            request={**asked, "pageNumber": number},
+            body=reply.body,
+            received_at=self._clock(),
+            number=number,
+            total_pages=said.total_pages,
+            total_records=said.total_records,
+        )
+        return page, len(answer.data)
+
+
+def _check_window(start: date, end: date, longest: int) -> None:
+    if not 1 <= (end - start).days + 1 <= longest:
+        raise ValueError(f"The bank answers for 1 to {longest} days at a time, from the first to the last.")

@@ -1,0 +1,169 @@
+"""What the bank's border raises: a decision, a sentence for the operator, the detail for the log."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from bankfeeds.jpmorgan import transport, wire
+from bankfeeds.jpmorgan.redaction import redacted
+
+LONGEST_PAUSE = timedelta(days=7)
+
+
+class Decision(StrEnum):
+    """What to do after a call that brought nothing."""
+
+    RETRY = "retry"  # the next attempt may succeed by itself
+    STOP = "stop"  # repeating the same call is wrong or unsafe
+    ASK = "ask"  # a person has to settle something with the bank or in our settings first
+
+
+class BankError(Exception):
+    """A call to the bank brought nothing; `str()` is the sentence.
+
+    `sentence` names no secret and no account number. `detail` is for the log, with tokens and assertions cut.
+    `status` is the HTTP status, if an answer came. `retry_after` is the pause the bank asked for.
+    """
+
+    def __init__(
+        self,
+        decision: Decision,
+        sentence: str,
+        *,
+        detail: str = "",
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.decision = decision
+        self.sentence = sentence
+        self.detail = redacted(detail)
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Say whether a second try within seconds makes sense: not when a call limit is reached."""
+        return self.decision is Decision.RETRY and self.status != 429
+
+
+def unanswered(error: transport.TransportError) -> BankError:
+    """Return what it means that no answer was taken."""
+    decision, sentence = {
+        transport.Unreachable: (
+            Decision.RETRY,
+            "The bank could not be reached, or the connection was cut. If this goes on, the bank may not "
+            "know our client certificate.",
+        ),
+        transport.UntrustedServer: (
+            Decision.ASK,
+            "The server did not prove that it is the bank: its certificate does not match the trust roots "
+            "or the host name of this connection.",
+        ),
+        transport.ClientRefused: (
+            Decision.ASK,
+            "The bank refused our client certificate: check that it is the one the bank has, and in date.",
+        ),
+        transport.Redirected: (
+            Decision.STOP,
+            "The bank's address points to another one, which was not followed: check the connection's hosts.",
+        ),
+        transport.OffLimits: (
+            Decision.STOP,
+            "The address is not one of the connection's hosts; nothing was sent.",
+        ),
+        transport.TooLarge: (Decision.STOP, "The bank's answer is larger than any that is expected."),
+    }[type(error)]
+    return BankError(decision, sentence, detail=str(error))
+
+
+def unreadable(error: wire.WireError, reply: transport.Reply) -> BankError:
+    """Return what it means that an answer with status 200 is not what the protocol says."""
+    sentence = "The bank's answer could not be read; nothing was taken from it."
+    kind = reply.headers.get("content-type", "none")
+    return BankError(Decision.RETRY, sentence, detail=f"{error} Content type {kind}.", status=reply.status)
+
+
+def refused_call(reply: transport.Reply, *, now: datetime) -> BankError:
+    """Return what a status other than 200 from the balances or transactions API means."""
+    status = reply.status
+    if status == 401:
+        decision, sentence = (
+            Decision.ASK,
+            "The bank does not accept our sign-in: check the client id and certificate.",
+        )
+    elif status == 403:
+        decision, sentence = (
+            Decision.ASK,
+            "The bank does not let us read this yet: it has to entitle our client to this API and account.",
+        )
+    elif status == 400:
+        decision, sentence = (
+            Decision.STOP,
+            "The bank calls our request malformed: a developer has to look at it.",
+        )
+    else:
+        return _by_status(reply, now)
+    return _error(decision, sentence, reply)
+
+
+def refused_token(reply: transport.Reply, *, now: datetime) -> BankError:
+    """Return what a status other than 200 from the token endpoint means."""
+    status = reply.status
+    if status in (401, 403):
+        sentence = "The bank has not approved our client yet, or not entitled it to these APIs."
+    elif status == 400 and b"MSIS9622" in reply.body:
+        sentence = (
+            "The bank does not accept our signature (MSIS9622): check that the certificate it has is the "
+            "one in use, then the client id and the audience."
+        )
+    elif status == 400:
+        sentence = (
+            "The bank refuses our sign-in request: check client id, resource and audience of the connection."
+        )
+    else:
+        return _by_status(reply, now)
+    return _error(Decision.ASK, sentence, reply)
+
+
+def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
+    """Return the pause of a Retry-After header (seconds or HTTP date), at most 7 days; None if unreadable."""
+    text = (value or "").strip()
+    try:
+        if text.isascii() and text.isdigit():
+            pause = timedelta(seconds=min(int(text[:10]), int(LONGEST_PAUSE.total_seconds())))
+        else:
+            moment = parsedate_to_datetime(text)
+            pause = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(pause, timedelta()), LONGEST_PAUSE)
+
+
+def _by_status(reply: transport.Reply, now: datetime) -> BankError:
+    status = reply.status
+    pause = retry_after(reply.headers.get("retry-after"), now=now)
+    if status == 429:
+        return _error(Decision.RETRY, "The bank's agreed number of calls is used up for now.", reply, pause)
+    if status >= 500 or status == 408:
+        return _error(Decision.RETRY, "The bank's system is not available at the moment.", reply, pause)
+    if status < 300:
+        return _error(Decision.RETRY, "The bank answered without content.", reply, pause)
+    return _error(
+        Decision.STOP,
+        f"The bank refuses the request with status {status}: check the connection's addresses.",
+        reply,
+    )
+
+
+def _error(
+    decision: Decision, sentence: str, reply: transport.Reply, pause: timedelta | None = None
+) -> BankError:
+    codes = "; ".join(f"{code} {message}".strip() for code, message in wire.faults(reply.body))
+    identifiers = ", ".join(
+        f"{name}={value}"
+        for name, value in sorted(reply.headers.items())
+        if name.startswith("x-") and "id" in name
+    )
+    detail = ". ".join(part for part in (f"HTTP {reply.status}", codes, identifiers) if part)
+    return BankError(decision, sentence, detail=detail, status=reply.status, retry_after=pause)

@@ -1,0 +1,158 @@
+"""Transaction records to posted lines. The choice of `description` belongs to the frozen recipe 1."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from bankfeeds.jpmorgan import wire
+from bankfeeds.jpmorgan.client import Page
+from bankfeeds.money import MoneyError, exact
+from bankfeeds.pipeline.normalise.fields import (
+    Asked,
+    RefusedRecordError,
+    currency_code,
+    day,
+    fitting,
+    rejection,
+    required,
+    text,
+)
+from bankfeeds.records import Direction, PostedLine, Rejection
+
+_DIRECTIONS: dict[str, Direction] = {"CREDIT": "CREDIT", "DEBIT": "DEBIT"}
+# BAI2 detail codes; 700 and above are loans and custom codes, which have no direction of their own.
+_BAI_DIRECTIONS: tuple[tuple[range, Direction], ...] = (
+    (range(100, 400), "CREDIT"),
+    (range(400, 700), "DEBIT"),
+)
+
+Narrative = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """What a pull's pages say: `read` = len(lines) + len(rejections) + repeated.
+
+    `repeated` counts further records with an id and content already taken. `contradictions` holds the ids
+    of lines whose BAI code belongs to the other direction; they are taken as the bank directs them.
+    """
+
+    lines: list[PostedLine]
+    rejections: list[Rejection]
+    repeated: int
+    read: int
+    contradictions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    line: PostedLine
+    raw: msgspec.Raw
+    page: int
+    place: int
+
+
+def lines(pages: Iterable[Page]) -> Lines:
+    """Return the lines of the pages of one walk, in the bank's order, and what could not be taken.
+
+    A record that comes twice with one id and equal content is taken once; with other content, all of them
+    are rejected. Raises WireError when a page as a whole cannot be read, ValueError for pages of another
+    kind.
+    """
+    first: dict[str, _Entry] = {}
+    again: list[_Entry] = []
+    rejections: list[Rejection] = []
+    for found in _entries(pages):
+        if isinstance(found, Rejection):
+            rejections.append(found)
+        elif first.setdefault(found.line.transaction_id, found) is not found:
+            again.append(found)
+    conflicting = {
+        entry.line.transaction_id for entry in again if entry.line != first[entry.line.transaction_id].line
+    }
+    clashes = [entry for entry in (*first.values(), *again) if entry.line.transaction_id in conflicting]
+    reason = "The bank gave this id to records with different content in one answer."
+    read = len(rejections) + len(first) + len(again)
+    rejections += [rejection(reason, entry.raw, page=entry.page, index=entry.place) for entry in clashes]
+    taken = [entry.line for key, entry in first.items() if key not in conflicting]
+    return Lines(
+        lines=taken,
+        rejections=sorted(rejections, key=lambda rejected: (rejected.page, rejected.index)),
+        repeated=sum(entry.line.transaction_id not in conflicting for entry in again),
+        read=read,
+        contradictions=tuple(line.transaction_id for line in taken if _contradicts(line)),
+    )
+
+
+def _entries(pages: Iterable[Page]) -> Iterator[_Entry | Rejection]:
+    for page in pages:
+        account = page.request.get("accountIds")
+        if page.kind != "transactions" or not isinstance(account, str):
+            raise ValueError("The page does not answer a question for one account's transactions.")
+        asked = Asked.of(page, account)
+        for place, raw in enumerate(wire.transactions_page(page.body).data):
+            try:
+                yield _Entry(_line(wire.transaction(raw), asked), raw, page.number, place)
+            except (wire.WireError, RefusedRecordError, MoneyError) as error:
+                yield rejection(str(error), raw, page=page.number, index=place)
+
+
+def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
+    account = record.account or wire.Account()
+    asked.check_account(account.account_id)
+    direction = _DIRECTIONS.get(required(record.debit_credit_code, "debitCreditCode"))
+    if direction is None:
+        raise RefusedRecordError("The direction is neither CREDIT nor DEBIT.")
+    currency = currency_code(record.currency) or currency_code(account.currency)
+    bai = record.bai_type or wire.BaiType()
+    narrative = _narrative(record.narrative_text)
+    return PostedLine(
+        transaction_id=fitting("transaction_id", required(record.transaction_id, "transactionId")),
+        account_id=asked.account,
+        as_of_date=asked.day(record.as_of_date),
+        direction=direction,
+        amount=_amount(record.amount, currency),
+        currency=currency,
+        bai_code=fitting("bai_code", text(bai.type_code)),
+        bank_reference=_reference("bank_reference", record.bank_reference_searchable),
+        customer_reference=_reference("customer_reference", record.customer_reference_searchable),
+        description=_description(narrative, record.short_description, bai.description),
+        check_number=fitting("check_number", text(record.check_number).lstrip("0")),
+        value_date=day(text(record.value_date), "valueDate") if text(record.value_date) else None,
+        reversal=bool(record.reversal),
+        narrative=narrative,
+    )
+
+
+def _amount(amount: Decimal | None, currency: str) -> Decimal:
+    if amount is None:
+        raise RefusedRecordError("The record has no amount.")
+    if not currency:
+        raise RefusedRecordError("The record has no currency.")
+    money = exact(amount, currency)
+    if money < 0:
+        raise RefusedRecordError("The amount is negative; the direction alone carries the sign.")
+    return money
+
+
+def _narrative(given: dict[str, Any] | None) -> Narrative:
+    return tuple(
+        sorted((key.strip(), wire.narrative_value(value).strip()) for key, value in (given or {}).items())
+    )
+
+
+def _description(narrative: Narrative, *others: str | None) -> str:
+    remarks = [value for key, value in narrative if key == "REMARK"]
+    return next((value for value in (*remarks, *map(text, others)) if value), "")
+
+
+def _reference(name: str, reference: wire.Reference | None) -> str:
+    return fitting(name, text(reference.standard_value)) if reference else ""
+
+
+def _contradicts(line: PostedLine) -> bool:
+    code = int(line.bai_code) if line.bai_code.isascii() and line.bai_code.isdigit() else 0
+    return any(code in codes and line.direction != direction for codes, direction in _BAI_DIRECTIONS)

@@ -1,0 +1,142 @@
+"""What the bank told us, in our own words: posted lines, balances, and records that could not be taken."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from bankfeeds.money import exact
+
+Direction = Literal["CREDIT", "DEBIT"]
+RECIPE = 1
+# The longest text a field may have; a longer one is rejected, never cut. description and narrative have no
+# limit.
+LONGEST = {
+    "transaction_id": 128,
+    "account_id": 64,
+    "bai_code": 16,
+    "bank_reference": 256,
+    "customer_reference": 256,
+    "check_number": 64,
+}
+_PREAMBLE = b"lockkeeper posted line 1\n"
+
+
+def normal_account(account_id: str) -> str:
+    """Return the form in which two spellings of one account number are equal: no blanks, no leading zeros."""
+    return account_id.strip().lstrip("0")
+
+
+def masked_account(account_id: str) -> str:
+    """Return the account number as people may see it: its last four characters, the rest hidden."""
+    return "…" + account_id.strip()[-4:] if len(account_id.strip()) > 4 else "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedLine:
+    """One line of an account, as the bank posted it.
+
+    `amount` is never negative and has exactly the digits of `currency`; `direction` carries the sign.
+    `as_of_date` is the bank's booking day. Texts the bank left out are empty. `narrative` holds the trimmed
+    keys and values of the bank's free text, sorted, so that the bank's order of keys means nothing.
+    """
+
+    transaction_id: str
+    account_id: str
+    as_of_date: date
+    direction: Direction
+    amount: Decimal
+    currency: str
+    bai_code: str
+    bank_reference: str
+    customer_reference: str
+    description: str
+    check_number: str
+    value_date: date | None
+    reversal: bool
+    narrative: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        """Return the content fingerprint: 64 hexadecimal digits over everything but `transaction_id`.
+
+        Recipe 1 is frozen: stored fingerprints are compared with new ones. A change of it, or of the rule
+        by which `pipeline.normalise` chooses `description`, is recipe 2.
+        """
+        fields = (
+            normal_account(self.account_id),
+            self.as_of_date.isoformat(),
+            self.direction,
+            format(exact(self.amount, self.currency), "f"),
+            self.currency,
+            self.bai_code,
+            self.bank_reference,
+            self.customer_reference,
+            self.description,
+            self.check_number,
+            self.value_date.isoformat() if self.value_date else "",
+            "1" if self.reversal else "0",
+            str(len(self.narrative)),
+            *(text for pair in sorted(self.narrative) for text in pair),
+        )
+        encoded = [text.encode() for text in fields]
+        return hashlib.sha256(
+            _PREAMBLE + b"".join([struct.pack(">I", len(text)) + text for text in encoded])
+        ).hexdigest()
+
+    @property
+    def signed_amount(self) -> Decimal:
+        """Return the amount as it moves the balance: a credit above zero, a debit below."""
+        return self.amount if self.direction == "CREDIT" else -self.amount
+
+    def content(self) -> dict[str, str]:
+        """Return what the fingerprint covers as JSON-safe texts, for revisions and for showing a change."""
+        return {
+            "account_id": self.account_id,
+            "as_of_date": self.as_of_date.isoformat(),
+            "direction": self.direction,
+            "amount": format(exact(self.amount, self.currency), "f"),
+            "currency": self.currency,
+            "bai_code": self.bai_code,
+            "bank_reference": self.bank_reference,
+            "customer_reference": self.customer_reference,
+            "description": self.description,
+            "check_number": self.check_number,
+            "value_date": self.value_date.isoformat() if self.value_date else "",
+            "reversal": "yes" if self.reversal else "no",
+            "narrative": "\n".join(f"{key}: {value}" for key, value in sorted(self.narrative)),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A record that could not be taken, whole, with the reason as a sentence.
+
+    `as_of_date` and `transaction_id` are what could be read of it (None and "" where nothing could).
+    `page` is the number of the page (from 1), `index` the record's place on it (from 0).
+    """
+
+    reason: str
+    raw: str
+    as_of_date: date | None
+    transaction_id: str
+    page: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayBalance:
+    """An account's ledger balances of one bank day, exact to the digits of `currency`; both may be negative.
+
+    `current_day` balances are of the moment, not final.
+    """
+
+    account_id: str
+    as_of_date: date
+    opening_ledger: Decimal
+    closing_ledger: Decimal
+    currency: str
+    current_day: bool
+    recorded_at: datetime | None

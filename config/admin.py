@@ -1,0 +1,70 @@
+"""Rows of the framework in the console's own dress: people and groups, and the queue, which is only looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
+from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django_q.models import Failure, OrmQ, Schedule, Success
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from audit.transitions import ReadOnlyAdmin
+
+if TYPE_CHECKING:
+    UserBase = PlainUserAdmin[User]
+    GroupBase = PlainGroupAdmin
+    QueueBase = ModelAdmin[Any]
+else:
+    UserBase = PlainUserAdmin
+    GroupBase = PlainGroupAdmin
+    QueueBase = ModelAdmin
+
+for model in (User, Group, Failure, OrmQ, Schedule, Success):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(User)
+class UserAdmin(UserBase, ModelAdmin):
+    """People who sign in to the console."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "groups")
+
+
+@admin.register(Group)
+class GroupAdmin(GroupBase, ModelAdmin):
+    """Roles: laid down after every migration, so changes made by hand to the three of them do not last."""
+
+
+class QueueAdmin(ReadOnlyAdmin, QueueBase):
+    """The queue's tables, for superusers to look at: the rows of the product decide what is due, not these."""
+
+    actions = None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(QueueAdmin):
+    list_display = ("name", "func", "schedule_type", "next_run")
+
+
+@admin.register(Failure)
+class FailureAdmin(QueueAdmin):
+    """Failed tasks, without what a task was given or what it raised: both may hold what must not be shown."""
+
+    list_display = ("name", "func", "started", "stopped", "attempt_count")
+    fields = ("name", "func", "started", "stopped", "attempt_count")
