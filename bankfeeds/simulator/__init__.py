@@ -1,0 +1,1 @@
+"""A simulated bank: a separate program with its own shapes, sharing no line with the client; no Django."""
