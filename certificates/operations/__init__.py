@@ -1,0 +1,45 @@
+"""The only writers of keys and certificates."""
+
+from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
+from certificates.operations.expiry import describe, record_expiry_notices
+from certificates.operations.installation import ImportRefused, install_certificate, install_for_request
+from certificates.operations.lifecycle import (
+    ActivationRefused,
+    SecondPersonNeeded,
+    activate_key,
+    destroy_key,
+    mark_compromised,
+    retire_expired,
+    retire_key,
+)
+from certificates.operations.requests import (
+    RequestRefused,
+    default_subject,
+    generate_csr,
+    mark_submitted,
+    reject_key,
+)
+
+__all__ = [
+    "ActivationRefused",
+    "ImportRefused",
+    "Proof",
+    "RequestRefused",
+    "Rotation",
+    "SecondPersonNeeded",
+    "activate_key",
+    "default_subject",
+    "describe",
+    "destroy_key",
+    "generate_csr",
+    "install_certificate",
+    "install_for_request",
+    "mark_compromised",
+    "mark_submitted",
+    "record_expiry_notices",
+    "reject_key",
+    "retire_expired",
+    "retire_key",
+    "rotate_keks",
+    "verify_custody",
+]

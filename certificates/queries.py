@@ -1,0 +1,68 @@
+"""Questions about keys and certificates."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from certificates.models import LIVE, OPEN, Certificate, KeyEnvelope, KeyPair, KeyState
+
+
+def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
+    """Return the scope's active key for ``use`` whose certificate is in date at ``now``, or None."""
+    return (
+        KeyPair.objects.filter(
+            scope=scope,
+            use=use,
+            state=KeyState.ACTIVE,
+            certificate__not_before__lte=now + timedelta(minutes=5),
+            certificate__not_after__gt=now,
+        )
+        .select_related("certificate")
+        .order_by("-activated_at")
+        .first()
+    )
+
+
+def open_request(*, scope: str, use: str, environment: str) -> KeyPair | None:
+    """Return the request under way for this owner, use and environment, or None."""
+    return KeyPair.objects.filter(scope=scope, use=use, environment=environment, state__in=OPEN).first()
+
+
+def keys_of(*, scope: str) -> QuerySet[KeyPair]:
+    """Return every key of one owner with its certificate, newest first."""
+    return KeyPair.objects.filter(scope=scope).select_related("certificate").order_by("-created_at", "pk")
+
+
+def expiring(*, now: datetime, within: timedelta) -> QuerySet[Certificate]:
+    """Return the live certificates that end before ``now + within`` (ended ones too), the soonest first.
+
+    One whose successor is active and runs longer is left out.
+    """
+    return _unreplaced().filter(not_after__lte=now + within).order_by("not_after", "pk")
+
+
+def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
+    """Return the keys whose unexpired certificates share a common name at the bank."""
+    return KeyPair.objects.filter(
+        common_name=common_name, state__in=LIVE, certificate__not_after__gt=now
+    ).order_by("created_at", "pk")
+
+
+def envelopes_per_version() -> dict[tuple[str, str], int]:
+    """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
+    rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
+    return {(provider, version): count for provider, version, count in rows}
+
+
+def _unreplaced() -> QuerySet[Certificate]:
+    # Only an active successor silences a certificate: one that merely exists proves nothing.
+    successor = KeyPair.objects.filter(
+        scope=OuterRef("key__scope"),
+        use=OuterRef("key__use"),
+        environment=OuterRef("key__environment"),
+        state=KeyState.ACTIVE,
+        certificate__not_after__gt=OuterRef("not_after"),
+    )
+    return Certificate.objects.filter(key__state__in=LIVE).exclude(Exists(successor)).select_related("key")

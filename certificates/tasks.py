@@ -1,0 +1,18 @@
+"""Scheduled work: the daily look at what ends."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from audit.recording import Actor
+from certificates import operations
+
+
+def warn_expiring_certificates() -> int:
+    """Record and mail the notices due now; return how many were new."""
+    return len(operations.record_expiry_notices(now=timezone.now()))
+
+
+def retire_expired_keys() -> int:
+    """Retire standby keys whose certificates have ended; return how many."""
+    return len(operations.retire_expired(actor=Actor.task("retire_expired_keys"), now=timezone.now()))

@@ -1,0 +1,166 @@
+"""Who sees and does what in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from audit.recording import Actor
+from certificates import operations
+from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair, Notice
+from tests.certificates.authority import Authority, pem
+
+Install = Callable[..., Certificate]
+
+
+@pytest.fixture(autouse=True)
+def clock(now: datetime) -> Iterator[None]:
+    """The console reads the system's clock; the certificates here are made for the tests' day."""
+    with time_machine.travel(now, tick=True):
+        yield
+
+
+def page(instance: KeyPair | Certificate) -> str:
+    return reverse(f"admin:certificates_{instance._meta.model_name}_change", args=[instance.pk])
+
+
+def act(key: KeyPair, name: str) -> str:
+    return reverse("admin:certificates_keypair_do", args=[key.pk, name])
+
+
+def state(key: KeyPair) -> str:
+    return str(KeyPair.objects.get(pk=key.pk).state)
+
+
+def test_what_is_sealed_is_not_in_the_console() -> None:
+    assert [model for model in (KeyEnvelope, KekCanary, Notice) if admin.site.is_registered(model)] == []
+
+
+@pytest.mark.parametrize("model", ["keypair", "certificate"])
+def test_an_outsider_sees_nothing(as_: Any, install: Install, model: str) -> None:
+    certificate = install()
+    client = as_("outsider")
+    row = certificate if model == "certificate" else certificate.key
+    urls = [reverse(f"admin:certificates_{model}_changelist"), page(row)]
+    assert [client.get(url).status_code for url in urls] == [403, 403]
+
+
+@pytest.mark.parametrize("who", ["operator", "approver", "auditor"])
+def test_the_three_roles_read_keys_and_certificates(as_: Any, install: Install, who: str) -> None:
+    certificate = install()
+    client = as_(who)
+    urls = [
+        reverse("admin:certificates_keypair_changelist"),
+        reverse("admin:certificates_certificate_changelist"),
+        page(certificate),
+        page(certificate.key),
+    ]
+    bodies = [client.get(url).content.decode() for url in urls]
+    assert ["harbor.oauth.test.lockkeeper" in body for body in bodies] == [True] * 4
+    assert [
+        word for body in bodies for word in ("PRIVATE KEY", "ciphertext", "wrapped_dek") if word in body
+    ] == []
+
+
+@pytest.mark.parametrize("who", ["operator", "approver", "admin"])
+def test_nobody_adds_edits_or_deletes(as_: Any, install: Install, who: str) -> None:
+    key = install().key
+    client = as_(who)
+    urls = [
+        reverse("admin:certificates_keypair_add"),
+        reverse("admin:certificates_keypair_delete", args=[key.pk]),
+        reverse("admin:certificates_certificate_delete", args=[key.certificate.pk]),
+    ]
+    assert [client.post(url, {"post": "yes"}).status_code for url in urls] == [403, 403, 403]
+    assert client.post(page(key), {"scope": "connection:stolen"}).status_code == 403
+    assert KeyPair.objects.get().scope == "connection:harbor"
+
+
+BUTTONS = {"submit": "csr_issued", "reject": "csr_issued", "retire": "active", "compromise": "active"}
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+@pytest.mark.parametrize("who", ["operator", "approver", "auditor", "outsider"])
+def test_each_button_works_for_those_who_may(
+    as_: Any, install: Install, request_key: Any, name: str, who: str
+) -> None:
+    key = request_key() if BUTTONS[name] == "csr_issued" else install().key
+    client = as_(who)
+    shown = client.get(act(key, name)).status_code
+    done = client.post(act(key, name), {"reason": "test"}).status_code
+    may = who in ("operator", "approver")
+    assert (shown, done, state(key) != BUTTONS[name]) == ((200, 302, True) if may else (403, 403, False))
+
+
+@pytest.mark.parametrize(
+    ("who", "outcome"),
+    [("operator", (403, "certified")), ("approver", (302, "active")), ("admin", (302, "active"))],
+)
+def test_activation_in_production_is_the_approvers(
+    as_: Any, people: Any, install: Install, who: str, outcome: tuple[int, str]
+) -> None:
+    key = install(environment="production", by=Actor.user(people["operator"])).key
+    status = as_(who).post(act(key, "activate"), {"confirm": "yes"}).status_code
+    assert (status, state(key)) == outcome
+
+
+def test_four_eyes_hold_in_the_console(as_: Any, people: Any, install: Install) -> None:
+    key = install(environment="production", by=Actor.user(people["approver"])).key
+    answer = as_("approver").post(act(key, "activate"), {"confirm": "yes"})
+    assert (answer.status_code, "somebody else must activate it" in answer.content.decode(), state(key)) == (
+        409,
+        True,
+        "certified",
+    )
+
+
+def test_an_operator_installs_by_upload(as_: Any, request_key: Any, issuing: Authority) -> None:
+    key = request_key()
+    client = as_("operator")
+    bad = client.post(act(key, "install"), {"material": SimpleUploadedFile("c.pem", b"no certificate")})
+    assert (bad.status_code, "is not a certificate in any form we read" in bad.content.decode()) == (
+        409,
+        True,
+    )
+    leaf = pem(issuing.sign(key.csr_pem))
+    good = client.post(act(key, "install"), {"material": SimpleUploadedFile("c.pem", leaf)})
+    assert (good.status_code, state(key)) == (302, "active")
+
+
+def test_only_an_approver_destroys(as_: Any, request_key: Any, actor: Actor, now: Any) -> None:
+    key = operations.reject_key(pk=request_key().pk, actor=actor, now=now)
+    refused = as_("operator").post(act(key, "destroy"), {"reason": "test"}).status_code
+    done = as_("approver").post(act(key, "destroy"), {"reason": "test"}).status_code
+    assert (refused, done, state(key), KeyEnvelope.objects.count()) == (403, 302, "destroyed", 0)
+
+
+def test_a_reason_is_wanted_where_one_is_due(as_: Any, install: Install) -> None:
+    key = install().key
+    assert (as_("operator").post(act(key, "retire"), {"reason": " "}).status_code, state(key)) == (
+        400,
+        "active",
+    )
+
+
+@pytest.mark.parametrize("model", ["keypair", "certificate"])
+def test_lists_take_the_same_queries_for_one_row_and_three(
+    as_: Any, install: Install, model: str, django_assert_num_queries: Any
+) -> None:
+    client, url = as_("operator"), reverse(f"admin:certificates_{model}_changelist")
+    install("connection:one")
+    client.get(url)
+    with CaptureQueriesContext(connection) as one:
+        client.get(url)
+    install("connection:two")
+    install("connection:three")
+    with django_assert_num_queries(len(one)):
+        client.get(url)
