@@ -15,6 +15,10 @@ def main() -> None:
     except ImproperlyConfigured as problem:
         print(f"Configuration: {problem}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; the interpreter's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 if __name__ == "__main__":

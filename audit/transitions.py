@@ -88,8 +88,9 @@ class TransitionAdmin:
             raise Http404
         if not self.has_act_permission(request, obj, button):
             raise PermissionDenied
-        form = _form_class(button)(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        posted = request.method == "POST"
+        form = _form_class(button)(request.POST if posted else None, request.FILES if posted else None)
+        if posted and form.is_valid():
             problem = self._act(request, obj, button, form)
             if problem is None:
                 return HttpResponseRedirect(self._object_url(obj))

@@ -77,10 +77,19 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for the theme; each item carries the permission that shows it."""
     landing = {"title": "What needs me now", "icon": "inbox", "link": reverse("admin:index")}
     sections = [
-        {"title": title, "separator": True, "items": [_item(*item) for item in items]}
+        {"title": title, "separator": True, "items": [_item(*item) for item in items if registered(item[1])]}
         for title, items in SECTIONS
     ]
     return [{"items": [landing]}, *sections]
+
+
+def registered(label: str) -> bool:
+    """Say whether the console has pages for the model ``label``."""
+    from django.apps import apps
+    from django.contrib import admin
+
+    app, model = label.split(".")
+    return model.lower() in apps.all_models[app] and admin.site.is_registered(apps.get_model(label))
 
 
 def _item(title: str, label: str, icon: str) -> dict[str, Any]:

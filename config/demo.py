@@ -74,11 +74,10 @@ def _run(arguments: argparse.Namespace, children: list[Child]) -> int:
     _manage(environment, "migrate", "--verbosity", "0")
     say("Starting the simulated bank")
     bank = _start_bank(environment, children)
-    environment |= {"DEMO_BANK": json.dumps(bank)}
     say("Starting the web server and the worker")
     _start_servers(environment, children, port)
     say("Taking customers through the six steps (keys, certificates, approval, first pulls)")
-    _manage(environment, "load_demo", "--control", str(bank["control_url"]), stream=True)
+    _manage(environment, "load_demo", "--control", str(bank["urls"]["control"]), stream=True)
     _wait_for(f"http://localhost:{port}/healthz", children)
     if arguments.once:
         say("Checking what the demonstration promises")

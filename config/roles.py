@@ -15,6 +15,9 @@ APPROVALS = frozenset(
     {
         "certificates.activate_keypair",
         "certificates.destroy_keypair",
+        "onboarding.record_bank_approval",
+        "onboarding.waive_item",
+        "onboarding.waive_step",
     }
 )
 """Acts that need a second pair of eyes: the approver's, never the operator's."""

@@ -1,0 +1,45 @@
+"""``make bench``: every benchmark in one run, printed as ratios. Uses a throw-away database (SQLite, or DATABASE_URL)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+
+def main() -> int:
+    """Run all benchmarks against a database of their own and print one table."""
+    arguments = _arguments()
+    import django
+    from django.db import connection
+
+    django.setup()
+    from benchmarks import booking
+
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        print(f"Python {platform.python_version()}, {connection.vendor}, {os.cpu_count()} cores, {arguments.lines} lines")
+        for row in booking.run(lines=arguments.lines, rounds=arguments.rounds):
+            _show(row)
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--lines", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def _show(row: dict[str, Any]) -> None:
+    print(f"{row['what']:<62} {row['rate']:>9,.0f} lines/s   {row['ratio']:>5.2f} x")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

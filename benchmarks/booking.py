@@ -1,0 +1,139 @@
+"""From raw page bytes to booked lines, beside the two floors a careful user would write, in one run.
+
+Both floors parse the same bytes and insert ten columns and a JSON payload under one unique key; they neither prove a day
+nor notice an amended, renumbered or withdrawn line.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from audit.recording import Actor
+from bankfeeds import operations
+from bankfeeds.jpmorgan.client import Page
+from bankfeeds.models import Account, Connection
+from bankfeeds.pipeline import claim, normalise
+from bankfeeds.pipeline.book import Reading, book_window
+from bankfeeds.pipeline.plan import Window
+
+ACTOR = Actor.command("bench")
+START = date(2026, 6, 1)
+NOW = datetime(2026, 6, 8, 12, tzinfo=UTC)
+PAGE_SIZE = 1000
+FLOOR = """CREATE TABLE bench_floor (account text, transaction_id text, as_of_date text, direction text, amount text,
+    currency text, bai_code text, bank_reference text, customer_reference text, payload text,
+    UNIQUE (account, transaction_id))"""
+INSERT = "INSERT INTO bench_floor VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) ON CONFLICT DO NOTHING"
+
+
+def run(*, lines: int, rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield one row per measurement: what, lines per second (best round), ratio to the floor of the same kind."""
+    bodies = _bodies(lines)
+    floor_first, floor_again, ours_first, ours_again = [], [], [], []
+    for turn in range(rounds):
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS bench_floor")
+            cursor.execute(FLOOR)
+        floor_first.append(_timed(lambda: _floor(bodies)))
+        floor_again.append(_timed(lambda: _floor(bodies)))
+        account = _account(turn)
+        ours_first.append(_timed(lambda account=account: _book(account, bodies, 1)))
+        ours_again.append(_timed(lambda account=account: _book(account, bodies, 2)))
+    first, again = min(floor_first), min(floor_again)
+    yield _row("floor: parse, executemany, ON CONFLICT DO NOTHING, first", lines, first, first)
+    yield _row("floor, the same lines again", lines, again, again)
+    yield _row("page bytes to booked, first import", lines, min(ours_first), first)
+    yield _row("page bytes to compared, the same lines again", lines, min(ours_again), again)
+
+
+def _row(what: str, lines: int, seconds: float, floor: float) -> dict[str, Any]:
+    return {"what": what, "rate": lines / seconds, "ratio": floor / seconds}
+
+
+def _timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _floor(bodies: list[bytes]) -> None:
+    rows = []
+    for body in bodies:
+        for line in json.loads(body, parse_float=Decimal)["data"]:
+            rows.append(
+                (line["account"]["accountId"], line["transactionId"], line["asOfDate"], line["debitCreditCode"],
+                 str(line["amount"]), line["currency"]["code"], line["baiType"]["typeCode"],
+                 line["bankReferenceSearchable"]["standardValue"], line["customerReferenceSearchable"]["standardValue"],
+                 json.dumps(line, default=str))
+            )  # fmt: skip
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(INSERT, rows)
+
+
+def _account(turn: int) -> Account:
+    row = Connection.objects.create(
+        label=f"bench-{turn}", environment="test", auth="mtls", api_host="https://bank.invalid", client_id="BENCH",
+        trust_roots="-", created_at=NOW,
+    )  # fmt: skip
+    Connection.objects.filter(pk=row.pk).update(state="testing")
+    number = "000000700100200"
+    return Account.objects.create(connection_id=row.pk, number=number.lstrip("0"), given_number=number, currency="USD")
+
+
+def _book(account: Account, bodies: list[bytes], turn: int) -> None:
+    now = NOW + timedelta(hours=turn)
+    window = Window(start=START, end=START + timedelta(days=4))
+    pull = operations.start_pull(account=account, today=date(2026, 6, 8), actor=ACTOR, now=now)
+    claim.claim(pull_id=pull.pk, owner="bench", today=date(2026, 6, 8), actor=ACTOR, now=now)
+    pages = [
+        Page(
+            kind="transactions",
+            request={
+                "accountIds": account.given_number, "startDate": window.start.isoformat(),
+                "endDate": window.end.isoformat(), "pageNumber": number,
+            },
+            body=body, received_at=now, number=number, total_pages=len(bodies), total_records=len(bodies) * PAGE_SIZE,
+        )
+        for number, body in enumerate(bodies, 1)
+    ]  # fmt: skip
+    reading = Reading(window=window, lines=normalise.lines(pages), balances=None, read_at=now)
+    book_window(pull_id=pull.pk, owner="bench", reading=reading, actor=ACTOR, now=now)
+    claim.finish(pull, owner="bench", actor=ACTOR, now=now)
+
+
+def _bodies(lines: int) -> list[bytes]:
+    pages = max(1, lines // PAGE_SIZE)
+    return [
+        json.dumps(
+            {
+                "pagination": {
+                    "pageSize": PAGE_SIZE, "totalPages": pages, "pageNumber": page + 1, "totalRecords": pages * PAGE_SIZE
+                },
+                "data": [_line(page * PAGE_SIZE + index) for index in range(PAGE_SIZE)],
+            }
+        ).encode()
+        for page in range(pages)
+    ]  # fmt: skip
+
+
+def _line(number: int) -> dict[str, Any]:
+    day = (START + timedelta(days=number % 5)).isoformat()
+    credit = number % 2 == 0
+    return {
+        "account": {"accountId": "000000700100200", "accountName": "HARBOR KETTLE CO", "currency": {"code": "USD"}},
+        "asOfDate": day, "valueDate": day, "debitCreditCode": "CREDIT" if credit else "DEBIT",
+        "baiType": {"typeCode": "195" if credit else "495", "description": "MONEY TRANSFER", "btrsTypeCode": "195"},
+        "currency": {"code": "USD", "description": "US DOLLAR"}, "amount": (number % 9973) + 0.25,
+        "bankReferenceSearchable": {"standardValue": f"REF{number:09d}"},
+        "customerReferenceSearchable": {"standardValue": f"INV-{number}"},
+        "reversal": False, "checkNumber": 0, "shortDescription": "FED WIRE",
+        "narrativeText": {"YOUR REF    ": f"INV-{number}", "REMARK      ": f"INVOICE {number} FOR KETTLES"},
+        "transactionId": f"TXN-P-{number:09d}-1",
+    }  # fmt: skip
