@@ -217,5 +217,6 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.AlwaysCutting"
 LOGGING = logging_settings(level=env.str("LOG_LEVEL", default="INFO"), debug=DEBUG)
 LOGGING_CONFIG = "logging.config.dictConfig"
