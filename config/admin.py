@@ -18,11 +18,9 @@ from audit.transitions import ReadOnlyAdmin
 if TYPE_CHECKING:
     UserBase = PlainUserAdmin[User]
     GroupBase = PlainGroupAdmin
-    QueueBase = ModelAdmin[Any]
 else:
     UserBase = PlainUserAdmin
     GroupBase = PlainGroupAdmin
-    QueueBase = ModelAdmin
 
 for model in (User, Group, Failure, OrmQ, Schedule, Success):
     if admin.site.is_registered(model):
@@ -45,7 +43,7 @@ class GroupAdmin(GroupBase, ModelAdmin):
     """Roles: laid down after every migration, so changes made by hand to the three of them do not last."""
 
 
-class QueueAdmin(ReadOnlyAdmin, QueueBase):
+class QueueAdmin(ReadOnlyAdmin, ModelAdmin):
     """The queue's tables, for superusers to look at: the rows of the product decide what is due, not these."""
 
     actions = None

@@ -143,7 +143,7 @@ def _manage(environment: dict[str, str], *arguments: str, stream: bool = False) 
     with log.open("w") as sink:
         stdout: IO[str] | None = None if stream else sink
         command = [PYTHON, "manage.py", *arguments]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command,
             cwd=ROOT,
             env=environment,

@@ -28,7 +28,7 @@ class Child:
         self.name = name
         self.log = home / "log" / f"{name}.log"
         with self.log.open("w") as sink:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 command,
                 env=environment,
                 cwd=home.parent.parent,

@@ -96,7 +96,7 @@ class Supervisor:
 
     def _start(self) -> None:
         connection.close()  # the child must not share this process's database socket
-        self._cluster = subprocess.Popen(  # noqa: S603 - our own interpreter and command
+        self._cluster = subprocess.Popen(
             [sys.executable, str(MANAGE), "qcluster"], start_new_session=True, preexec_fn=die_with_parent
         )
         self._started_at = time.monotonic()

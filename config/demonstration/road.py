@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import TypedDict
 
 from audit.recording import Actor
 from bankfeeds import operations as feeds
@@ -18,7 +17,12 @@ from config.demonstration.people import Staff
 from onboarding import operations
 from onboarding.models import Contact, Project
 
-Act = Callable[[datetime], object]
+
+class Common(TypedDict):
+    """What every act of the operator passes on."""
+
+    actor: Actor
+    now: datetime
 
 
 class DemonstrationBroke(Exception):
@@ -52,6 +56,10 @@ class Story:
     @property
     def operator(self) -> Actor:
         return self.scene.staff.operator
+
+    def common(self, when: datetime) -> Common:
+        """Return who acts, and when."""
+        return {"actor": self.operator, "now": when}
 
     @property
     def project(self) -> Project:
@@ -92,7 +100,7 @@ class Story:
 
     def prove_eligibility(self, when: datetime) -> None:
         """Step 1: platform, representative, signer."""
-        pk, common = self.project.pk, {"actor": self.operator, "now": when}
+        pk, common = self.project.pk, self.common(when)
         operations.confirm_platform(pk=pk, platform="jpm_access", **common)
         operations.name_bank_rep(
             pk=pk, name="Lee Placeholder", email="lee.placeholder@bank.example", **common
@@ -102,14 +110,14 @@ class Story:
 
     def meet(self, when: datetime) -> None:
         """Step 2: the kickoff is held and the project stands in the developer portal."""
-        pk, common = self.project.pk, {"actor": self.operator, "now": when}
+        pk, common = self.project.pk, self.common(when)
         operations.record_kickoff(pk=pk, held_on=when.date(), **common)
         operations.record_portal_project(pk=pk, reference=f"DEMO-{self.number:03d}", **common)
         operations.complete_step(pk=pk, number=2, **common)
 
     def set_up(self, when: datetime) -> None:
         """Step 3: the connection, the key and its signing request, access to the two interfaces."""
-        scene, common = self.scene, {"actor": self.operator, "now": when}
+        scene, common = self.scene, self.common(when)
         resource = f"JPMC:URI:RS-90{self.number:04d}-90001-SimBankFeed-UAT"
         holder = f"{self.name[:20]} OPERATING"
         accounts = [{"account_id": account, "name": holder} for account in self.accounts]
@@ -128,7 +136,7 @@ class Story:
 
     def name_admins(self, when: datetime) -> None:
         """Step 4: administrators and stand-ins on both sides."""
-        pk, common = self.project.pk, {"actor": self.operator, "now": when}
+        pk, common = self.project.pk, self.common(when)
         for side, stand_in, name in (
             ("customer", False, "Ari Invented"), ("customer", True, "Bo Invented"),
             ("vendor", False, "Cam Invented"), ("vendor", True, "Dee Invented"),
@@ -170,7 +178,7 @@ class Story:
 
     def go_live(self, when: datetime) -> None:
         """Step 6: checked, confirmed by the customer, live."""
-        project, common = self.project, {"actor": self.operator, "now": when}
+        project, common = self.project, self.common(when)
         operations.ask_for_confirmation(pk=project.pk, **common)
         operations.record_confirmation(
             pk=project.pk, contact_id=self.contact(project).pk, heard="phone", **common
@@ -184,9 +192,3 @@ class Story:
         line = self.scene.bank.posted(account)[-1]
         self.scene.bank.withdraw(account=account, transaction_id=line["transaction_id"])
         self.pull(when)
-
-    def acts(self, plan: dict[str, timedelta]) -> Iterator[tuple[datetime, Act]]:
-        """Yield the acts of ``plan`` (name → how long ago) with their moments."""
-        for name, ago in plan.items():
-            act: Any = getattr(self, name)
-            yield self.scene.now - ago, act

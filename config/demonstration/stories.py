@@ -46,10 +46,21 @@ def play(scene: Scene, say: Callable[[str], None]) -> list[tuple[Story, str]]:
     for number, (name, stage, plan, valid_days) in enumerate(STORIES, 1):
         story = Story(scene, name=name, number=number, valid_days=valid_days)
         told.append((story, stage))
-        acts += [(scene.now - ago, number, turn, story, act) for turn, (act, ago) in enumerate(plan.items())]
+        acts += [
+            (_moment(scene.now, ago, number), number, turn, story, act)
+            for turn, (act, ago) in enumerate(plan.items())
+        ]
     for when, _, _, story, act in sorted(acts, key=lambda entry: entry[:3]):
         if act in {"set_up", "install_and_pull", "go_live"} or story.name == MAIN:
             say(f"{story.name}: {act.replace('_', ' ')}")
         getattr(story, act)(when)
         operations.send_pending_messages(now=when)
     return told
+
+
+def _moment(now: datetime, ago: timedelta, number: int) -> datetime:
+    """Return when an act happened: past days' acts in business hours of a weekday, today's now."""
+    if ago < timedelta(days=1):
+        return now - ago
+    when = (now - ago).replace(hour=15, minute=5 * number, second=0, microsecond=0)
+    return when - timedelta(days=max(0, when.weekday() - 4))

@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from bankfeeds import queries
 from bankfeeds.models import Heartbeat
 from config import health
 
 
 @pytest.mark.django_db
 def test_ready_only_with_database_migrations_heartbeat_and_no_overdue_pull(now: datetime) -> None:
-    Heartbeat.objects.create(name="queue", at=now - timedelta(minutes=1))
+    Heartbeat.objects.create(name=queries.WORKER, at=now - timedelta(minutes=1))
     assert health.inspect(now=now) == {"database": "ok", "migrations": "ok", "heartbeat": "ok", "pulls": "ok"}
 
 
 @pytest.mark.django_db
 def test_a_missing_or_old_heartbeat_is_said(now: datetime) -> None:
     assert health.inspect(now=now)["heartbeat"] == "no worker has executed a heartbeat yet"
-    Heartbeat.objects.create(name="queue", at=now - timedelta(minutes=4))
+    Heartbeat.objects.create(name=queries.WORKER, at=now - timedelta(minutes=4))
     assert health.inspect(now=now)["heartbeat"] == "no worker has executed a heartbeat for 240 s"
 
 

@@ -105,7 +105,7 @@ def feed(
     folder: Path, *, label: str = "harbor-kettle", today: date = TUESDAY, **terms: Any
 ) -> Iterator[Feed]:
     """Run a bank of small pages and a short history, and connect its customer to it."""
-    bank = scenarios.build("small-pages", today=today, authority=AUTHORITY, **{"history_days": 8, **terms})
+    bank = scenarios.build("small-pages", today=today, authority=AUTHORITY, **{"history_days": 6, **terms})
     with BankServer(bank) as running:
         yield Feed(label=label, bank=bank, running=running, folder=folder).create()
 

@@ -84,7 +84,7 @@ def test_the_operation_refuses_and_names_what_is_missing(number: int, now: datet
 def test_the_console_refuses_and_names_what_is_missing(number: int, now: datetime, as_: Any) -> None:
     project = project_at(number, now)
     before = everything()
-    address = reverse("admin:onboarding_project_do", args=[project.pk, f"complete-step-{number}"])
+    address = reverse("admin:onboarding_project_do", args=[project.pk, f"complete-{number}"])
     answer = as_("operator").post(address)
     page = answer.content.decode().replace("&#x27;", "'")
     assert answer.status_code == 409
