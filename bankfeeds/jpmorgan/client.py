@@ -85,18 +85,21 @@ class Client:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
         max_inline_wait: timedelta = timedelta(seconds=5),
+        permit: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare calls; nothing is sent yet.
 
         `context` decides trust and client certificate. `sign` (RS256) and `kid` make the assertion and are
         needed for `auth` "oauth". `clock` returns the aware time. A Retry-After up to `max_inline_wait` is
-        waited for, once, with `sleep` (seconds). Raises ValueError for a context that is not strict or a
-        missing `sign`.
+        waited for, once, with `sleep` (seconds). `permit` is called before each question and raises when the
+        bank must be left alone: it may have said so to somebody else. Raises ValueError for a context that is
+        not strict or a missing `sign`.
         """
         if endpoint.auth == "oauth" and (sign is None or not kid):
             raise ValueError("Signing in with a token needs a signing key and its certificate's thumbprint.")
         self._clock = clock
         self._sleep = sleep
+        self._permit = permit
         self._api = endpoint.api_host.rstrip("/")
         self._transport = transport.Transport(context, pinned=endpoint.pinned)
         self._patience = calls.Patience(clock=clock, sleep=sleep, longest=max_inline_wait)
@@ -173,6 +176,7 @@ class Client:
         self._transport.close()
 
     def _call(self, send: calls.Send) -> transport.Reply:
+        self._permit()
         if self._sign_in is not None:
             return self._sign_in.call(send)
         return self._patience.answer(lambda: send(calls.headers()), errors.refused_call)

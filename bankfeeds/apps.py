@@ -1,0 +1,16 @@
+"""The bankfeeds app."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class BankfeedsConfig(AppConfig):
+    name = "bankfeeds"
+    verbose_name = "Bank feeds"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from bankfeeds import checks, schedule
+
+        checks.register_checks()
+        post_migrate.connect(schedule.ensure_schedules, sender=self)

@@ -1,0 +1,57 @@
+"""What must be right before a feed can run."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+BROKERS = ("orm", "redis")
+
+
+def register_checks() -> None:
+    """Register the checks of this module for ``manage.py check``."""
+    register(check_feeds)
+
+
+def check_feeds(**_: Any) -> list[CheckMessage]:
+    """Return what stands between this configuration and a working feed."""
+    return [*_queue(), *_time(), *_packages()]
+
+
+def _queue() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.QUEUE_BROKER not in BROKERS:
+        found.append(Error("QUEUE_BROKER is neither orm nor redis.", id="bankfeeds.E001"))
+    elif settings.QUEUE_BROKER == "redis" and not settings.REDIS_URL:
+        found.append(Error("QUEUE_BROKER is redis, but REDIS_URL is not set.", id="bankfeeds.E002"))
+    return found
+
+
+def _time() -> list[CheckMessage]:
+    try:
+        ZoneInfo("America/New_York")
+    except ZoneInfoNotFoundError:
+        return [
+            Error(
+                "This system has no time zone data: the bank's business date cannot be known. Install tzdata.",
+                id="bankfeeds.E004",
+            )
+        ]
+    return []
+
+
+def _packages() -> list[CheckMessage]:
+    try:
+        version("django-fsm")
+    except PackageNotFoundError:
+        return []
+    return [
+        Error(
+            "django-fsm and django-fsm-2 are both installed and overwrite each other: remove django-fsm.",
+            id="bankfeeds.E005",
+        )
+    ]

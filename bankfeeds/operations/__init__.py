@@ -1,0 +1,48 @@
+"""Everything that changes a feed: connections and their certificates, pulls, findings."""
+
+from bankfeeds.operations.connections import (
+    BadConnection,
+    NewConnection,
+    activate_connection,
+    begin_testing_if_ready,
+    close_connection,
+    create_connection,
+    generate_csr,
+    install_certificate,
+    pause_connection,
+    request_certificate,
+    resume_connection,
+)
+from bankfeeds.operations.findings import accept_finding, resolve_finding
+from bankfeeds.operations.pulls import (
+    PullHeld,
+    PullInProgress,
+    answer_held_pull,
+    pull_now,
+    queue_due_pulls,
+    retry_pull,
+    start_pull,
+)
+
+__all__ = [
+    "BadConnection",
+    "NewConnection",
+    "PullHeld",
+    "PullInProgress",
+    "accept_finding",
+    "activate_connection",
+    "answer_held_pull",
+    "begin_testing_if_ready",
+    "close_connection",
+    "create_connection",
+    "generate_csr",
+    "install_certificate",
+    "pause_connection",
+    "pull_now",
+    "queue_due_pulls",
+    "request_certificate",
+    "resolve_finding",
+    "resume_connection",
+    "retry_pull",
+    "start_pull",
+]

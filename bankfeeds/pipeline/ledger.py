@@ -1,0 +1,203 @@
+"""Reading our lines for comparison, and writing verdicts: only lines that changed are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import TypeVar
+
+from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
+from bankfeeds.pipeline.arbitrate import Verdicts
+from bankfeeds.pipeline.diff import Known, Pair
+from bankfeeds.records import PostedLine
+
+T = TypeVar("T")
+CHUNK = 500
+FACTS = (
+    "as_of_date",
+    "direction",
+    "amount",
+    "currency",
+    "bai_code",
+    "bank_reference",
+    "customer_reference",
+    "description",
+    "check_number",
+    "value_date",
+    "reversal",
+    "narrative",
+    "transaction_id",
+)
+_COLUMNS = ("pk", "transaction_id", "as_of_date", "digest", "direction", "amount", "currency", "state")
+
+
+def known_lines(account: Account, start: date, end: date, answer: Sequence[PostedLine]) -> list[Known]:
+    """Return our lines of the days, and those of other days whose id the answer lists, with every id they had."""
+    rows = list(
+        Line.objects.filter(account=account, as_of_date__range=(start, end))
+        .order_by("pk")
+        .values_list(*_COLUMNS)
+    )
+    here = {row[1] for row in rows}
+    aliases: dict[int, list[str]] = {}
+    for line_id, ident in LineId.objects.filter(
+        account=account, line__as_of_date__range=(start, end), current=False
+    ).values_list("line_id", "transaction_id"):
+        aliases.setdefault(line_id, []).append(ident)
+        here.add(ident)
+    elsewhere: set[int] = set()
+    for chunk in _chunks([line.transaction_id for line in answer if line.transaction_id not in here]):
+        found = LineId.objects.filter(account=account, transaction_id__in=chunk)
+        elsewhere.update(found.values_list("line_id", flat=True))
+    for chunk_pks in _chunks(sorted(elsewhere)):
+        rows += list(Line.objects.filter(pk__in=chunk_pks).order_by("pk").values_list(*_COLUMNS))
+        for line_id, ident in LineId.objects.filter(line__in=chunk_pks, current=False).values_list(
+            "line_id", "transaction_id"
+        ):
+            aliases.setdefault(line_id, []).append(ident)
+    return [
+        Known(
+            pk=pk,
+            transaction_id=ident,
+            ids=(ident, *sorted(aliases.get(pk, ()))),
+            as_of_date=day,
+            digest=digest,
+            signed=amount if direction == "CREDIT" else -amount,
+            currency=currency,
+            booked=state == "booked",
+        )
+        for pk, ident, day, digest, direction, amount, currency, state in rows
+    ]
+
+
+def write(account: Account, pull: Pull, verdicts: Verdicts, now: datetime) -> set[date]:
+    """Write the verdicts, lines in the order of their ids; return the days whose lines changed."""
+    touched: set[date] = set()
+    switched = [pair for pair in verdicts.same if pair[0].transaction_id != pair[1].transaction_id]
+    old = {
+        line.pk: line
+        for chunk in _chunks(
+            sorted({ours.pk for _, ours in (*verdicts.amended, *verdicts.renumbered, *switched)})
+            + sorted(ours.pk for ours in verdicts.withdrawn)
+        )
+        for line in Line.objects.select_for_update().filter(pk__in=chunk).order_by("pk")
+    }
+    _withdraw([old[ours.pk] for ours in verdicts.withdrawn], pull, now)
+    for bank, ours in sorted(verdicts.amended, key=_by_id):
+        touched |= {ours.as_of_date, bank.as_of_date}
+        _amend(old[ours.pk], bank, pull, now)
+    for bank, ours in sorted([*verdicts.renumbered, *switched], key=_by_id):
+        touched.add(bank.as_of_date)
+        _use_id(old[ours.pk], bank.transaction_id, pull)
+    _insert(account, pull, verdicts.new)
+    touched.update(ours.as_of_date for ours in verdicts.withdrawn)
+    touched.update(line.as_of_date for line in verdicts.new)
+    return touched
+
+
+def facts(line: PostedLine) -> dict[str, object]:
+    """Return a posted line's facts as columns."""
+    return {name: getattr(line, name) for name in FACTS} | {
+        "narrative": [list(pair) for pair in line.narrative]
+    }
+
+
+def _withdraw(lines: Iterable[Line], pull: Pull, now: datetime) -> None:
+    changed, revisions = [], []
+    for line in lines:
+        revisions.append(_revision(line, pull, now))
+        line.state, line.revision, line.last_changed_pull = "withdrawn", line.revision + 1, pull
+        changed.append(line)
+    LineRevision.objects.bulk_create(revisions)
+    Line.objects.bulk_update(changed, ["state", "revision", "last_changed_pull"], batch_size=CHUNK)
+
+
+def _amend(line: Line, bank: PostedLine, pull: Pull, now: datetime) -> None:
+    _revision(line, pull, now).save()
+    ident = line.transaction_id
+    for name, value in facts(bank).items():
+        setattr(line, name, value)
+    line.transaction_id = ident
+    line.digest, line.revision, line.state, line.last_changed_pull = (
+        bank.digest,
+        line.revision + 1,
+        "booked",
+        pull,
+    )
+    line.save()
+    if ident != bank.transaction_id:
+        _use_id(line, bank.transaction_id, pull)
+
+
+def _use_id(line: Line, ident: str, pull: Pull) -> None:
+    # One id in use per line: the old one steps back before the new one comes.
+    LineId.objects.filter(line=line, current=True).update(current=False)
+    LineId.objects.update_or_create(
+        account_id=line.account_id,
+        transaction_id=ident,
+        defaults={"line": line, "current": True},
+        create_defaults={"line": line, "current": True, "first_pull": pull},
+    )
+    line.transaction_id, line.last_changed_pull = ident, pull
+    line.save(update_fields=["transaction_id", "last_changed_pull"])
+
+
+def _insert(account: Account, pull: Pull, lines: Sequence[PostedLine]) -> None:
+    ordered = sorted(lines, key=lambda one: one.transaction_id)
+    rows = Line.objects.bulk_create(
+        [
+            Line(account=account, digest=line.digest, first_pull=pull, last_changed_pull=pull, **facts(line))
+            for line in ordered
+        ],
+        batch_size=CHUNK,
+    )
+    by_ident = {row.transaction_id: row for row in rows}
+    # An id that was another line's alias goes to the line that the bank now lists under it.
+    for chunk in _chunks(sorted(by_ident)):
+        for ident in LineId.objects.filter(account=account, transaction_id__in=chunk):
+            LineId.objects.filter(pk=ident.pk).update(line=by_ident.pop(ident.transaction_id), current=True)
+    LineId.objects.bulk_create(
+        [
+            LineId(account=account, transaction_id=ident, line=row, first_pull=pull)
+            for ident, row in sorted(by_ident.items())
+        ],
+        batch_size=CHUNK,
+    )
+
+
+def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
+    return LineRevision(
+        line=line,
+        revision=line.revision,
+        content=content(line),
+        digest=line.digest,
+        state=line.state,
+        transaction_id=line.transaction_id,
+        replaced_by_pull=pull,
+        replaced_at=now,
+    )
+
+
+def content(line: Line) -> dict[str, object]:
+    """Return a booked line's facts as JSON values, amounts and dates as text."""
+    found = {name: getattr(line, name) for name in FACTS}
+    return {
+        name: value.isoformat()
+        if isinstance(value, date)
+        else str(value)
+        if isinstance(value, Decimal)
+        else value
+        for name, value in found.items()
+    }
+
+
+def _by_id(pair: Pair) -> str:
+    return pair[0].transaction_id
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

@@ -1,0 +1,255 @@
+"""One pull from claim to outcome: time and retries. Each window commits by itself, so a killed pull loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import holidays
+import structlog
+from django.db import transaction
+
+from audit.recording import Actor
+from bankfeeds.jpmorgan.client import Client, Page
+from bankfeeds.jpmorgan.errors import BankError, Decision
+from bankfeeds.jpmorgan.wire import WireError
+from bankfeeds.models import Account, Day, Pull
+from bankfeeds.models.finding import FindingKind
+from bankfeeds.pipeline import claim, diff, fetch, ledger, normalise, plan
+from bankfeeds.pipeline.book import LeaseLost, book_window, renew_lease
+from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
+from bankfeeds.pipeline.normalise import BalanceAnswer
+from bankfeeds.pipeline.plan import Window
+from bankfeeds.pipeline.reading import Reading
+from bankfeeds.records import PostedLine
+
+log = structlog.get_logger("lockkeeper.bankfeeds")
+
+MOST_ROUNDS = 3
+Clock = Callable[[], datetime]
+
+
+class Flood(Exception):
+    """Too many known contents came under new ids; ``suspects`` are the lines."""
+
+    def __init__(self, suspects: Sequence[PostedLine]) -> None:
+        super().__init__(f"{len(suspects)} known lines came under new ids.")
+        self.suspects = suspects
+
+
+@dataclass(slots=True)
+class _Errand:
+    """What one worker needs to carry out one claimed pull."""
+
+    pull: Pull
+    account: Account
+    owner: str
+    actor: Actor
+    clock: Clock
+    suspects: list[PostedLine] = field(default_factory=list)
+    read: int = 0
+    deep: bool = False
+
+
+def run_pull(*, pull_id: UUID | str, owner: str, today: date, actor: Actor, clock: Clock) -> Pull:
+    """Claim the pull for ``owner``, carry it out and return it booked, failed or held.
+
+    ``today`` is the bank's business date, ``clock`` returns the aware time. Raises claim.NotClaimed when it is not to
+    be worked on now, and LeaseLost when another worker took it over meanwhile (nothing of this one is booked then).
+    """
+    pull = claim.claim(pull_id=pull_id, owner=owner, today=today, actor=actor, now=clock())
+    account = Account.objects.select_related("connection").get(pk=pull.account_id)
+    errand = _Errand(pull, account, owner, actor, clock)
+    try:
+        with fetch.bank(account.connection, actor=actor, clock=clock) as client:
+            _carry_out(errand, client)
+        return claim.finish(pull, owner=owner, actor=actor, now=clock())
+    except BankError as error:
+        log.warning(
+            "pull refused",
+            pull=str(pull.pk),
+            connection=account.connection.label,
+            decision=str(error.decision),
+            status=error.status,
+            detail=error.detail,
+        )
+        return claim.refused(pull, error, owner=owner, actor=actor, now=clock())
+    except WireError as error:
+        problem = BankError(Decision.RETRY, str(error), detail="stored answer")
+        return claim.refused(pull, problem, owner=owner, actor=actor, now=clock())
+    except Flood as flood:
+        return _hold(errand, flood)
+    except LeaseLost:
+        raise
+    except Exception as surprise:
+        _give_back(errand, surprise)
+        raise
+
+
+def _carry_out(errand: _Errand, client: Client) -> None:
+    """Read and book round by round: what a round finds broken outside its windows is asked for in the next."""
+    done: set[date] = set()
+    for round_number in range(MOST_ROUNDS):
+        windows = _plan(errand, done, first=round_number == 0)
+        if not windows:
+            break
+        last = next((window for window in reversed(windows) if not window.current_day), None)
+        for group in plan.groups(windows):
+            for reading in _read_group(errand, client, group):
+                done.update(reading.window.days())
+                book_window(
+                    pull_id=errand.pull.pk,
+                    owner=errand.owner,
+                    reading=replace(reading, asked=frozenset(done), last=reading.window == last),
+                    actor=errand.actor,
+                    now=errand.clock(),
+                )
+    if errand.deep:
+        # Only now: a deep reading that was refused or killed has not taken place.
+        Account.objects.filter(pk=errand.account.pk).update(deep_read_on=errand.pull.today)
+
+
+def _plan(errand: _Errand, done: set[date], *, first: bool) -> list[Window]:
+    pull, account = errand.pull, errand.account
+    deep = account.deep_read_on is None or (pull.today - account.deep_read_on).days >= 7
+    wish = plan.Wish(
+        today=pull.today,
+        history_start=account.connection.history_start,
+        start=pull.window_start,
+        end=pull.window_end,
+        deep=deep,
+        holidays=_holidays(pull.today),
+    )
+    coverage = {
+        day: plan.Coverage(state=state, quiet=not stated and not lines and not rejected)  # type: ignore[arg-type]
+        for day, state, stated, lines, rejected in Day.objects.filter(account=account).values_list(
+            "as_of_date", "state", "stated", "lines", "rejected"
+        )
+    }
+    windows = plan.windows(coverage, wish)
+    if first:
+        errand.deep = deep and not (pull.window_start or pull.window_end)
+        return windows
+    broken = {day for day, known in coverage.items() if known.state == "broken"} - done
+    return plan.slices(
+        day for window in windows if not window.current_day for day in window.days() if day in broken
+    )
+
+
+def _holidays(today: date) -> set[date]:
+    return set(holidays.country_holidays("US", years=range(today.year - 1, today.year + 1)))
+
+
+def _read_group(errand: _Errand, client: Client, group: Sequence[Window]) -> Iterator[Reading]:
+    """Fetch the windows of a group and the balances over it, stop at the flood brake, then hand them out one by one."""
+    answers: list[tuple[Window, list[Page]]] = []
+    for window in group:
+        renew_lease(pull_id=errand.pull.pk, owner=errand.owner, now=errand.clock())
+        answers.append((window, fetch.transactions(client, errand.account, errand.pull, window)))
+    balances = None if group[0].current_day else _balances(errand, client, group)
+    readings = [
+        Reading(
+            window=window,
+            lines=normalise.lines(pages),
+            balances=balances,
+            read_at=min((page.received_at for page in pages), default=errand.clock()),
+        )
+        for window, pages in answers
+    ]
+    if not group[0].current_day:
+        _brake(errand, readings)
+    yield from readings
+
+
+def _balances(errand: _Errand, client: Client, group: Sequence[Window]) -> BalanceAnswer | None:
+    """Return the balances of 31 days around the group: a restated day outside it shows a line that came late."""
+    start, end = _balance_span(group, errand.pull.today)
+    renew_lease(pull_id=errand.pull.pk, owner=errand.owner, now=errand.clock())
+    page = fetch.balances(client, errand.account, errand.pull, start, end)
+    answer = normalise.balances(page)
+    _report_balances(errand, answer)
+    return None if answer.error else answer
+
+
+def _balance_span(group: Sequence[Window], today: date) -> tuple[date, date]:
+    yesterday = today - timedelta(days=1)
+    end = min(group[0].start + timedelta(days=plan.BALANCE_DAYS - 1), yesterday)
+    end = max(end, group[-1].end)
+    return max(end - timedelta(days=plan.BALANCE_DAYS - 1), date.min), end
+
+
+def _report_balances(errand: _Errand, answer: BalanceAnswer) -> None:
+    account, now = errand.account, errand.clock()
+    causes = []
+    if answer.error:
+        causes.append(Cause(kind=FindingKind.BALANCES_REFUSED, sentence=f"{account.masked}: {answer.error}"))
+    if answer.rejections:
+        reasons = " ".join(sorted({one.reason for one in answer.rejections})[:3])
+        sentence = (
+            f"{account.masked}: {len(answer.rejections)} balances of the bank could not be taken: {reasons}"
+        )
+        causes.append(Cause(kind=FindingKind.REJECTED_BALANCES, sentence=sentence))
+    keys = {
+        finding_key(kind, account) for kind in (FindingKind.BALANCES_REFUSED, FindingKind.REJECTED_BALANCES)
+    }
+    with transaction.atomic():
+        open_findings(causes, connection=account.connection, account=account, pull=errand.pull, now=now)
+        close_findings(
+            keys - {cause.key(account) for cause in causes},
+            connection=account.connection,
+            actor=errand.actor,
+            now=now,
+            reason="A later answer of the bank settled it.",
+        )
+
+
+def _brake(errand: _Errand, readings: Iterable[Reading]) -> None:
+    """Count known contents under new ids over the whole pull so far. Raises Flood before the group is booked."""
+    for reading in readings:
+        lines = reading.lines.lines
+        known = ledger.known_lines(errand.account, reading.window.start, reading.window.end, lines)
+        errand.suspects += diff.compare(lines, known).suspects
+        errand.read += reading.lines.read
+    if not diff.flooded(len(errand.suspects), errand.read):
+        return
+    if errand.pull.answer and errand.pull.suspects == _fingerprint(errand.suspects):
+        return
+    raise Flood(errand.suspects)
+
+
+def _fingerprint(suspects: Iterable[PostedLine]) -> str:
+    named = sorted(f"{line.transaction_id} {line.digest}" for line in suspects)
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
+def _hold(errand: _Errand, flood: Flood) -> Pull:
+    days = sorted({line.as_of_date for line in flood.suspects})
+    sentence = (
+        f"{errand.account.masked}: {len(flood.suspects)} lines with known content came under new ids "
+        f"({days[0]} to {days[-1]}). Nothing of them is written until a person says whether they are the same lines."
+    )
+    return claim.hold(
+        errand.pull,
+        sentence=sentence,
+        suspects=_fingerprint(flood.suspects),
+        count=len(flood.suspects),
+        owner=errand.owner,
+        actor=errand.actor,
+        now=errand.clock(),
+    )
+
+
+def _give_back(errand: _Errand, surprise: Exception) -> None:
+    """Let the pull go after an error nobody foresaw, so that the next attempt need not wait for the lease to end."""
+    log.error("pull failed unexpectedly", pull=str(errand.pull.pk), error=type(surprise).__name__)
+    problem = BankError(
+        Decision.RETRY,
+        f"An unexpected error stopped the pull ({type(surprise).__name__}); the log has the details.",
+    )
+    try:
+        claim.refused(errand.pull, problem, owner=errand.owner, actor=errand.actor, now=errand.clock())
+    except LeaseLost:
+        log.warning("lease lost", pull=str(errand.pull.pk))

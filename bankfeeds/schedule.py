@@ -1,0 +1,90 @@
+"""The doorbell: the queue only says "look at the rows", and what must be done stands in the rows.
+
+A delivery may be lost, doubled or late: a pull that is still due is rung for again after ten minutes, and a worker
+that comes twice finds the lease taken.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+from audit.recording import Actor
+from bankfeeds import queries
+from bankfeeds.models import Heartbeat, Pull, RawPage
+from bankfeeds.operations import pulls
+
+KEEP_UNCHANGED_DAYS = 35
+
+
+def tick(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
+    """Queue the pulls whose time has come and call workers for the due ones; return those called for."""
+    pulls.queue_due_pulls(today=today, actor=actor, now=now)
+    with transaction.atomic():
+        due = list(queries.pulls_to_ring(now=now).select_for_update(of=("self",), skip_locked=_can_skip()))
+        for pull in due:
+            ring("bankfeeds.tasks.pull_account", str(pull.pk))
+        pulls.mark_rung(pulls=due, now=now)
+    return due
+
+
+def ring(task: str, *arguments: str) -> None:
+    """Call a worker once the transaction at hand commits; not at all if it does not."""
+    if settings.QUEUE_BROKER == "orm":
+        async_task(task, *arguments)  # a row of the same database: it commits or rolls back with ours
+    else:
+        transaction.on_commit(lambda: async_task(task, *arguments))
+
+
+def beat(*, now: datetime) -> None:
+    """Write down that a worker executed something at ``now``."""
+    Heartbeat.objects.update_or_create(name=queries.WORKER, defaults={"at": now})
+
+
+def ask_for_heartbeat() -> None:
+    """Ask the workers for a sign of life."""
+    ring("bankfeeds.tasks.heartbeat")
+
+
+def ensure_schedule(name: str, func: str, minutes: int) -> None:
+    """Make sure that ``func`` (a dotted path, called without arguments) runs every ``minutes`` minutes; idempotent."""
+    with transaction.atomic():
+        rows = list(Schedule.objects.select_for_update().filter(name=name).order_by("pk"))
+        if not rows:
+            Schedule.objects.create(
+                name=name, func=func, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1
+            )
+            return
+        # The name is not unique in the queue's table: two installers at once leave two rows, and one goes.
+        Schedule.objects.filter(pk__in=[row.pk for row in rows[1:]]).delete()
+        wanted = {"func": func, "schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1}
+        if any(getattr(rows[0], key) != value for key, value in wanted.items()):
+            Schedule.objects.filter(pk=rows[0].pk).update(**wanted)
+
+
+def ensure_schedules(**_: Any) -> None:
+    """Lay down this app's schedules; called after every migration and at every start of a worker."""
+    if Schedule._meta.db_table not in connection.introspection.table_names():
+        return  # one app alone was migrated; the queue's tables come later
+    ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
+    ensure_schedule("bankfeeds prune", "bankfeeds.tasks.prune", 24 * 60)
+
+
+def prune(*, now: datetime) -> int:
+    """Remove raw answers that changed nothing and are older than 35 days; return how many."""
+    unchanged = Pull.objects.filter(
+        state="booked", new=0, amended=0, renumbered=0, withdrawn=0, rejected=0, held=0
+    )
+    old = RawPage.objects.filter(
+        received_at__lt=now - timedelta(days=KEEP_UNCHANGED_DAYS), pull__in=unchanged
+    )
+    return old.delete()[0]
+
+
+def _can_skip() -> bool:
+    return bool(connection.features.has_select_for_update_skip_locked)

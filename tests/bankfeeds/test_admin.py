@@ -1,0 +1,121 @@
+"""The feed's console pages: who sees what, who may do what, and what is never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from bankfeeds.models import Account, Connection, Day, Finding, Line, Pull
+from tests.bankfeeds.feeds import TODAY, Feed, feed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MODELS = ("connection", "account", "day", "line", "pull", "finding", "balanceobservation", "rejectedline")
+
+
+@pytest.fixture
+def harbor() -> Iterator[Feed]:
+    with feed() as found:
+        found.pull()
+        found.bank.withdraw_approval(found.bank.client.client_id)
+        found.pull()
+        yield found
+
+
+@pytest.fixture
+def roles() -> None:
+    from config.roles import lay_down_groups
+
+    lay_down_groups()
+
+
+def change(model: Any, **more: Any) -> str:
+    row = model.objects.filter(**more).first()
+    return reverse(f"admin:bankfeeds_{model._meta.model_name}_change", args=[row.pk])
+
+
+def test_pages_open_for_the_operator_and_the_auditor_and_for_nobody_else(
+    harbor: Feed, roles: None, as_: Any
+) -> None:
+    pages = [reverse(f"admin:bankfeeds_{name}_changelist") for name in MODELS]
+    pages += [change(model) for model in (Connection, Account, Day, Line, Pull, Finding)]
+    for person, status in (("operator", 200), ("auditor", 200), ("outsider", 403)):
+        client = as_(person)
+        for page in pages:
+            found = client.get(page)
+            assert found.status_code == status, (person, page)
+            if status == 200:
+                text = found.content.decode()
+                assert harbor.account.given_number not in text
+                assert "BEGIN CERTIFICATE" not in text
+
+
+def test_nothing_is_edited_or_removed_by_hand(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("admin")
+    for model in (Account, Day, Line, Pull, Finding, Connection):
+        page = change(model)
+        assert client.post(page, {"label": "other"}).status_code == 403, model
+        assert client.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403, model
+
+
+def do(client: Any, model: Any, name: str, **data: Any) -> int:
+    row = model.objects.order_by("pk").first()
+    url = reverse(f"admin:bankfeeds_{model._meta.model_name}_do", args=[row.pk, name])
+    return int(client.post(url, data).status_code)
+
+
+def test_the_operators_buttons_act_once_by_post(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("operator")
+    url = reverse("admin:bankfeeds_connection_do", args=[harbor.connection.pk, "pause"])
+    assert client.get(url).status_code == 200
+    assert Connection.objects.get().state == "testing"  # looking changes nothing
+    assert do(client, Connection, "pause") == 400  # a reason is due
+    assert do(client, Connection, "pause", reason="Customer asked.") == 302
+    assert Connection.objects.get().state == "paused"
+    assert do(client, Connection, "pull") == 409
+    assert do(client, Connection, "resume") == 302
+    assert do(client, Connection, "pull") == 302
+    assert Pull.objects.filter(state="queued").count() == 1
+    assert do(client, Finding, "accept", reason="The bank is working on it.") == 302
+    assert Finding.objects.get().state == "accepted"
+
+
+def test_the_auditor_reads_and_acts_on_nothing(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("auditor")
+    for model, name in ((Connection, "pause"), (Connection, "pull"), (Finding, "accept"), (Pull, "retry")):
+        assert do(client, model, name, reason="x") == 403
+    assert "Pause" not in client.get(change(Connection)).content.decode()
+
+
+def test_a_connection_is_created_in_the_console(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("operator")
+    url = reverse("admin:bankfeeds_connection_add")
+    assert client.get(url).status_code == 200
+    facts = {
+        "label": "marble-otter", "environment": "test", "auth": "oauth", "api_host": harbor.running.oauth_url,
+        "token_url": harbor.running.token_url, "resource": "JPMC:URI:RS-900002-90002-SimBankFeed-UAT",
+        "client_id": "CC-900002-Z100002-200002-UAT", "accounts": "000000700100300\n700100400",
+        "trust_roots": harbor.running.roots_pem,
+    }  # fmt: skip
+    refused = client.post(url, {**facts, "api_host": "http://api.bank.example"})
+    assert refused.status_code == 200
+    assert "https://" in refused.content.decode()
+    assert Connection.objects.count() == 1
+    assert client.post(url, facts).status_code == 302
+    made = Connection.objects.get(label="marble-otter")
+    assert (made.state, made.accounts.count()) == ("draft", 2)
+    assert client.post(url, facts).status_code == 200  # the label is taken
+    assert as_("auditor").get(url).status_code == 403
+
+
+def test_lists_ask_a_fixed_number_of_questions(
+    harbor: Feed, roles: None, as_: Any, django_assert_max_num_queries: Any
+) -> None:
+    client = as_("operator")
+    for name in MODELS:
+        with django_assert_max_num_queries(16):
+            client.get(reverse(f"admin:bankfeeds_{name}_changelist"))
+    assert Line.objects.filter(as_of_date__lt=TODAY).count() > 50

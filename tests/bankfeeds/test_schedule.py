@@ -1,0 +1,145 @@
+"""The doorbell: lost, doubled and late deliveries change nothing; a tick queues and calls what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from bankfeeds import operations, queries, schedule, tasks
+from bankfeeds.bank_dates import business_date
+from bankfeeds.models import Account, Connection, Heartbeat, Line, Pull, RawPage
+from tests.bankfeeds.feeds import ACTOR, TODAY, Feed, feed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def harbor() -> Iterator[Feed]:
+    with feed(accounts=2) as found:
+        yield found
+
+
+def tick(**more: Any) -> list[Pull]:
+    return schedule.tick(today=TODAY, actor=ACTOR, now=more.pop("now", timezone.now()))
+
+
+def test_a_tick_queues_one_pull_per_account_and_calls_a_worker_for_each(harbor: Feed) -> None:
+    called = tick()
+    assert {pull.account_id for pull in called} == {account.pk for account in harbor.accounts}
+    assert OrmQ.objects.count() == 2
+    assert tick() == []  # called already, and nothing more is due
+    assert (Pull.objects.count(), OrmQ.objects.count()) == (2, 2)
+
+
+def test_a_lost_call_is_repeated_and_a_doubled_one_changes_nothing() -> None:
+    today = business_date(timezone.now())  # the task reads the clock, so the bank must live in the present
+    with feed(today=today) as harbor:
+        pull = schedule.tick(today=today, actor=ACTOR, now=timezone.now())[0]
+        OrmQ.objects.all().delete()
+        later = timezone.now() + timedelta(minutes=11)
+        assert schedule.tick(today=today, actor=ACTOR, now=later) == [pull]
+        tasks.pull_account(str(pull.pk))
+        lines = list(Line.objects.order_by("pk").values())
+        tasks.pull_account(str(pull.pk))
+        pull.refresh_from_db()
+        assert (pull.state, pull.attempts) == ("booked", 1)
+        assert list(Line.objects.order_by("pk").values()) == lines
+        assert len(lines) == len(harbor.bank_lines())
+
+
+def test_the_next_scheduled_pull_comes_six_hours_later(harbor: Feed) -> None:
+    now = timezone.now()
+    tick(now=now)
+    Pull.objects.all().update(state="booked")
+    assert tick(now=now + timedelta(hours=5, minutes=59)) == []
+    assert len(tick(now=now + timedelta(hours=6, minutes=1))) == 2
+
+
+def test_paused_and_closed_connections_are_left_alone_and_resuming_pulls_at_once(harbor: Feed) -> None:
+    tick()
+    Pull.objects.all().update(state="booked")
+    pk = harbor.connection.pk
+    operations.pause_connection(pk=pk, actor=ACTOR, now=timezone.now(), reason="The customer asked for it.")
+    assert tick(now=timezone.now() + timedelta(days=1)) == []
+    operations.resume_connection(pk=pk, actor=ACTOR, now=timezone.now())
+    assert Connection.objects.get().state == "testing"
+    assert len(tick()) == 2
+
+
+def test_a_call_rolls_back_with_its_transaction(harbor: Feed) -> None:
+    class Undo(Exception):
+        pass
+
+    with pytest.raises(Undo), transaction.atomic():
+        schedule.ring("bankfeeds.tasks.heartbeat")
+        raise Undo
+    assert OrmQ.objects.count() == 0
+
+
+def test_a_draft_whose_key_was_activated_meanwhile_begins_testing_at_a_tick() -> None:
+    from tests.bankfeeds.feeds import certify
+
+    with feed(certified=False) as harbor:
+        assert tick() == []
+        certify(harbor)
+        assert harbor.connection.state == "testing"
+        assert len(tick()) == 1
+
+
+def test_an_abandoned_pull_is_due_again(harbor: Feed) -> None:
+    pull = tick()[0]
+    now = timezone.now()
+    Pull.objects.filter(pk=pull.pk).update(
+        state="fetching",
+        lease_owner="elsewhere.example:1:x",
+        lease_expires_at=now + timedelta(minutes=5),
+        attempts=1,
+    )
+    assert pull not in queries.due_pulls(now=now)
+    assert pull in queries.due_pulls(now=now + timedelta(minutes=5))
+    assert queries.oldest_due_pull(now=now) is not None
+
+
+def test_the_heartbeat_is_the_tasks_own_doing(harbor: Feed) -> None:
+    assert queries.last_heartbeat() is None
+    before = timezone.now()
+    tasks.heartbeat()
+    first = queries.last_heartbeat()
+    assert first is not None
+    assert first >= before
+    tasks.tick()
+    assert Heartbeat.objects.count() == 1
+    schedule.ask_for_heartbeat()
+    assert OrmQ.objects.filter().count() >= 1
+
+
+def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
+    Schedule.objects.all().delete()
+    for _ in range(2):
+        schedule.ensure_schedules()
+    assert dict(Schedule.objects.values_list("name", "func")) == {
+        "bankfeeds tick": "bankfeeds.tasks.tick",
+        "bankfeeds prune": "bankfeeds.tasks.prune",
+    }
+    Schedule.objects.create(name="bankfeeds tick", func="elsewhere.gone", schedule_type="I", minutes=7)
+    Schedule.objects.filter(func="bankfeeds.tasks.tick").update(minutes=99)
+    schedule.ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
+    assert list(Schedule.objects.filter(name="bankfeeds tick").values_list("func", "minutes")) == [
+        ("bankfeeds.tasks.tick", 1)
+    ]
+
+
+def test_old_answers_that_changed_nothing_are_forgotten_and_the_others_kept(harbor: Feed) -> None:
+    first, second = harbor.pull(), harbor.pull()
+    later = timezone.now() + timedelta(days=36)
+    assert schedule.prune(now=timezone.now()) == 0
+    assert schedule.prune(now=later) > 0
+    assert RawPage.objects.filter(pull=first).exists()
+    assert not RawPage.objects.filter(pull=second).exists()
+    assert Account.objects.count() == 2
