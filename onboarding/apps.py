@@ -1,0 +1,22 @@
+"""The onboarding app."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class OnboardingConfig(AppConfig):
+    name = "onboarding"
+    verbose_name = "Onboarding"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_ensure_schedules, sender=self)
+
+
+def _ensure_schedules(**_: Any) -> None:
+    from bankfeeds.schedule import ensure_schedule
+
+    ensure_schedule("onboarding mails", "onboarding.tasks.send_milestones", 1)
+    ensure_schedule("onboarding confirmations", "onboarding.tasks.offer_confirmations", 10)

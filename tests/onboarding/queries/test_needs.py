@@ -1,0 +1,102 @@
+"""What needs a person now: the right rows, in order, for those who may see them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bankfeeds import operations as feeds
+from bankfeeds.models import Connection, Finding, Pull
+from onboarding import operations, queries
+from onboarding.models import Message
+from tests.certificates.authority import Authority, pem
+from tests.onboarding.roads import OPS, Road, begin, moment
+
+
+def kinds(user: Any, now: datetime) -> list[tuple[str, str]]:
+    return [(row.kind, row.subject) for row in queries.what_needs_me_now(user, now=now)]
+
+
+def test_every_kind_of_row_in_order_of_consequence(people: dict[str, Any], connection: Connection) -> None:
+    start = moment(6, 1)
+    late = begin(start, "LATE KETTLE")
+    bank = begin(start, "BANK KETTLE").to_bank(start, connection)
+    silent = begin(start, "SILENT KETTLE").to_kickoff(start)
+    held = begin(start, "HELD KETTLE")
+    held.act("hold_project", start, reason="They move.", review_on=moment(6, 20).date())
+    now = moment(7, 2)
+    fresh = begin(now, "FRESH KETTLE")
+    operations.send_pending_messages(now=now)
+    Message.objects.filter(project=late.pk).update(state="failed")
+    operations.remove_contact(pk=fresh.operator.pk, actor=OPS, now=now)
+    Finding.objects.create(
+        connection=connection, kind="broken_day", key="k", sentence="3 June does not foot.", opened_at=now
+    )
+    rows = queries.what_needs_me_now(people["operator"], now=now)
+    assert [(row.kind, row.subject.split(":")[0]) for row in rows] == [
+        ("Our turn, overdue", "LATE KETTLE"),
+        ("Open finding", "harbor-kettle"),
+        ("Our turn", "FRESH KETTLE"),
+        ("Mail failed", "J.P. Morgan accounts of LATE KETTLE"),
+        ("Bank beyond its usual time", "BANK KETTLE"),
+        ("Customer silent", "SILENT KETTLE"),
+        ("Hold to review", "J.P. Morgan accounts of HELD KETTLE"),
+        ("Nobody gets mail", "J.P. Morgan accounts of FRESH KETTLE"),
+    ]
+    assert rows[4].reason == "With J.P. Morgan for 22 business days; usual are 5 to 20."
+    assert (rows[4].action, rows[4].age, rows[4].holder) == (
+        "Ask the customer to chase the bank",
+        "22 business days",
+        "bank",
+    )
+    assert silent.pk != bank.pk
+    assert queries.what_needs_me_now(people["outsider"], now=now) == []
+
+
+def test_acting_removes_the_row(people: dict[str, Any], road: Road, now: datetime) -> None:
+    assert [kind for kind, _ in kinds(people["operator"], now)] == ["Our turn"]
+    road.act("hand_over", now, number=1, to="customer")
+    assert kinds(people["operator"], now) == []
+
+
+def test_a_mail_nobody_sends_is_shown(people: dict[str, Any], road: Road, now: datetime) -> None:
+    later = now + timedelta(minutes=16)
+    assert "Mail waiting" in [kind for kind, _ in kinds(people["operator"], later)]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_projects(
+    people: dict[str, Any], road: Road, now: datetime, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(6):
+        begin(now, f"HARBOR KETTLE {number}")
+    with django_assert_max_num_queries(20):
+        assert len(queries.what_needs_me_now(people["operator"], now=now)) == 7
+
+
+def test_a_failing_feed_and_an_ending_certificate_are_rows(
+    people: dict[str, Any], connection: Connection, now: datetime
+) -> None:
+    key = feeds.generate_csr(connection=connection, actor=OPS, now=now)
+    root = Authority("Harbour Test Root (not a bank)")
+    leaf = root.sign(key.csr_pem, ends=now + timedelta(days=12))
+    feeds.install_certificate(connection=connection, material=pem(leaf, root.certificate), actor=OPS, now=now)
+    Pull.objects.create(
+        account=connection.accounts.get(),
+        kind="requested",
+        state="failed",
+        reason="The bank refused the token.",
+        today=now.date(),
+        requested_by="test",
+        requested_at=now,
+    )
+    Finding.objects.create(
+        connection=connection, kind="bank_refused", key="k", sentence="The bank refused.", opened_at=now
+    )
+    rows = queries.what_needs_me_now(people["operator"], now=now)
+    assert [(row.kind, row.reason) for row in rows] == [
+        ("Feed failing", "The bank refused the token."),
+        ("Certificate ending", "Ends on 2026-06-15; no successor is in use."),
+    ]
+    urgent = queries.what_needs_me_now(people["operator"], now=now + timedelta(days=6))
+    assert [row.kind for row in urgent] == ["Certificate ending", "Feed failing"]
+    assert all(row.url.startswith("/admin/") and row.action and row.consequence for row in rows)
