@@ -13,6 +13,9 @@ OUR_APPS = ("audit", "certificates", "bankfeeds", "onboarding")
 
 APPROVALS = frozenset(
     {
+        "bankfeeds.activate_connection",
+        "bankfeeds.answer_held_pull",
+        "bankfeeds.close_connection",
         "certificates.activate_keypair",
         "certificates.destroy_keypair",
         "onboarding.record_bank_approval",

@@ -184,7 +184,7 @@ class Story:
             pk=project.pk, contact_id=self.contact(project).pk, heard="phone", **common
         )
         operations.complete_step(pk=project.pk, number=6, **common)
-        feeds.activate_connection(pk=self.connection.pk, **common)
+        feeds.activate_connection(pk=self.connection.pk, actor=self.scene.staff.approver, now=when)
 
     def lose_a_line(self, when: datetime) -> None:
         """The bank takes a booked line back: the next pull finds it."""

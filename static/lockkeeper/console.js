@@ -5,5 +5,5 @@ document.addEventListener("DOMContentLoaded", () => {
   const field = "input:not([type=hidden]), select, textarea";
   const target =
     form.querySelector(".lk-refusal") || form.querySelector(field) || form.querySelector("button[type=submit]");
-  target.focus();
+  target?.focus();
 });

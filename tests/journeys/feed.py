@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import time_machine
 
 from bankfeeds.models import Account, Connection
 from bankfeeds.simulator import scenarios
@@ -108,6 +110,23 @@ def feed(
     bank = scenarios.build("small-pages", today=today, authority=AUTHORITY, **{"history_days": 6, **terms})
     with BankServer(bank) as running:
         yield Feed(label=label, bank=bank, running=running, folder=folder).create()
+
+
+def an_hour_later() -> AbstractContextManager[Any]:
+    travel: AbstractContextManager[Any] = time_machine.travel(
+        datetime.now().astimezone() + timedelta(hours=1), tick=True
+    )
+    return travel
+
+
+def assert_right(harbor: Feed) -> None:
+    """What we hand out is what the bank has on its books, and each of its days is proven."""
+    assert harbor.booked() == harbor.bank_says()
+    days = harbor.days()
+    assert [day["as_of_date"] for day in days if not day["proven"]] == []
+    found = {(day["account"], day["as_of_date"]): (day["opening"], day["closing"]) for day in days}
+    for account, day, opening, closing in harbor.bank_balances():
+        assert found[account, day] == (opening, closing)
 
 
 def _done(*argv: str) -> str:
