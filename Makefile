@@ -14,6 +14,8 @@ SERVICES_REDIS_URL ?= redis://127.0.0.1:6379/9
 ONCE ?=
 PORT ?= 8000
 ARGS ?=
+# A file stays with one process: what its tests share (banks, keys, clusters) is made once.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test check format services-test browser-test fresh-test bench lock pictures clean
 
@@ -43,7 +45,7 @@ demo: $(READY)
 	@$(LOCAL) $(BIN)/python -m config.demo --port $(PORT) $(if $(ONCE),--once)
 
 test: $(READY)
-	$(LOCAL) $(BIN)/python -m pytest -m 'not browser and not fresh' --cov --cov-report=term:skip-covered $(ARGS)
+	$(LOCAL) $(BIN)/python -m pytest $(PARALLEL) -m 'not browser and not fresh' --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(READY)
 	$(CLEAN) $(BIN)/ruff format --check .
@@ -59,7 +61,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 services-test: $(READY)
-	$(CLEAN) DATABASE_URL=$(SERVICES_DATABASE_URL) $(BIN)/python -m pytest --create-db -m 'not browser and not fresh' $(ARGS)
+	$(CLEAN) DATABASE_URL=$(SERVICES_DATABASE_URL) $(BIN)/python -m pytest --create-db $(PARALLEL) -m 'not browser and not fresh' $(ARGS)
 	$(CLEAN) DATABASE_URL=$(SERVICES_DATABASE_URL) REDIS_URL=$(SERVICES_REDIS_URL) QUEUE_BROKER=redis \
 	  $(BIN)/python -m pytest --create-db -m queue $(ARGS)
 

@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark in one run, printed as ratios. Uses a throw-away database (SQLite, or DATABASE_URL)."""
+"""``make bench``: every benchmark in one run, as ratios, on a throw-away database (SQLite, or DATABASE_URL)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def main() -> int:
 
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
-        print(f"Python {platform.python_version()}, {connection.vendor}, {os.cpu_count()} cores, {arguments.lines} lines")
+        print(
+            f"Python {platform.python_version()}, {connection.vendor}, {os.cpu_count()} cores, {arguments.lines} lines"
+        )
         for row in booking.run(lines=arguments.lines, rounds=arguments.rounds):
             _show(row)
     finally:

@@ -1,7 +1,7 @@
-"""From raw page bytes to booked lines, beside the two floors a careful user would write, in one run.
+"""From raw page bytes to booked lines, beside the floor a careful user would write, in one run.
 
-Both floors parse the same bytes and insert ten columns and a JSON payload under one unique key; they neither prove a day
-nor notice an amended, renumbered or withdrawn line.
+The floor parses the same bytes and inserts ten columns and a JSON payload under one unique key; it neither proves a
+day nor notices an amended, renumbered or withdrawn line.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _account(turn: int) -> Account:
     )  # fmt: skip
     Connection.objects.filter(pk=row.pk).update(state="testing")
     number = "000000700100200"
-    return Account.objects.create(connection_id=row.pk, number=number.lstrip("0"), given_number=number, currency="USD")
+    return Account.objects.create(
+        connection_id=row.pk, number=number.lstrip("0"), given_number=number, currency="USD"
+    )
 
 
 def _book(account: Account, bodies: list[bytes], turn: int) -> None:
@@ -114,7 +116,8 @@ def _bodies(lines: int) -> list[bytes]:
         json.dumps(
             {
                 "pagination": {
-                    "pageSize": PAGE_SIZE, "totalPages": pages, "pageNumber": page + 1, "totalRecords": pages * PAGE_SIZE
+                    "pageSize": PAGE_SIZE, "totalPages": pages, "pageNumber": page + 1,
+                    "totalRecords": pages * PAGE_SIZE,
                 },
                 "data": [_line(page * PAGE_SIZE + index) for index in range(PAGE_SIZE)],
             }

@@ -226,9 +226,8 @@ def _show(summary: dict[str, Any], port: int) -> None:
     for link in summary["portals"]:
         print(f"          {link['customer']:<28} {link['url']}   {link['stage']}")
     print(f"\nMails     {HOME / 'mail'}\nLogs      {HOME / 'log'}")
-    print(
-        f"Commands  . {HOME / 'environment'} && {Path(PYTHON)} manage.py reconcile_feeds --connection harbor-kettle --format text"
-    )
+    reconcile = "manage.py reconcile_feeds --connection harbor-kettle-co --format text"
+    print(f"Commands  . {HOME / 'environment'} && {Path(PYTHON)} {reconcile}")
     print("\nCtrl-C stops everything.", flush=True)
 
 

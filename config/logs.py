@@ -13,7 +13,10 @@ _CUTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), "[key cut]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[token cut]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 [cut]"),
-    (re.compile(r"(?i)\b(client_assertion|access_token|password|secret|token)(\"?\s*[=:]\s*\"?)[^\s&\"',}]+"), r"\1\2[cut]"),
+    (
+        re.compile(r"(?i)\b(client_assertion|access_token|password|secret|token)(\"?\s*[=:]\s*\"?)[^\s&\"',}]+"),
+        r"\1\2[cut]",
+    ),
     (re.compile(r"/status/[A-Za-z0-9_-]{16,}"), "/status/[cut]"),
     (re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"), "[address cut]"),
     (re.compile(r"\b\d{5,}(\d{4})\b"), r"•••\1"),

@@ -1,1 +1,1 @@
-"""No tables. Django announces the end of a migration only to apps that have this module, and the groups wait for that."""
+"""No tables. Django announces a migration's end only to apps with this module, and the groups wait for that."""

@@ -173,8 +173,8 @@ def _keep(condition: bool, otherwise: str) -> None:
 
 def _our_line(line: Line) -> tuple[Any, ...]:
     return (
-        line.account.given_number, line.transaction_id, line.as_of_date.isoformat(), line.direction, line.amount.normalize(),
-        line.currency, line.bank_reference,
+        line.account.given_number, line.transaction_id, line.as_of_date.isoformat(), line.direction,
+        line.amount.normalize(), line.currency, line.bank_reference,
     )  # fmt: skip
 
 

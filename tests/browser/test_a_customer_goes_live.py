@@ -1,4 +1,4 @@
-"""A customer goes live: six steps by the clicks of an operator and an approver, the customer's page right after each."""
+"""A customer goes live: six steps by the clicks of operator and approver, the customer's page right after each."""
 
 from __future__ import annotations
 

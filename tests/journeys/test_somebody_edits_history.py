@@ -26,13 +26,9 @@ def test_a_row_changed_by_sql_is_named_and_the_command_exits_1(now: datetime) ->
     call_command("verify_audit", stdout=said)
     assert said.getvalue().startswith("whole: 5 entries, head 5:")
 
-    assert (
-        _exit_code_after(
-            "UPDATE audit_auditentry SET actor_key = '999' WHERE number = 3", said := io.StringIO()
-        )
-        == 1
-    )
-    assert said.getvalue() == "broken at entry 3: entry 3 was changed after it was written\n"
+    said = io.StringIO()
+    code = _exit_code_after("UPDATE audit_auditentry SET actor_key = '999' WHERE number = 3", said)
+    assert (code, said.getvalue()) == (1, "broken at entry 3: entry 3 was changed after it was written\n")
 
 
 def _exit_code_after(statement: str, said: io.StringIO) -> Any:
