@@ -8,11 +8,14 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from audit.recording import Actor, record
 from audit.transitions import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -29,13 +32,37 @@ for model in (User, Group, Failure, OrmQ, Schedule, Success):
 
 @admin.register(User)
 class UserAdmin(UserBase, ModelAdmin):
-    """People who sign in to the console."""
+    """People who sign in to the console: deactivated, never deleted, since the audit record names them by key."""
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "groups")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        _record_rights(request, obj, "config.person_added")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        _record_rights(request, obj, "config.person_changed")
+        return super().log_change(request, obj, message)
+
+
+def _record_rights(request: HttpRequest, person: User, verb: str) -> None:
+    """Put on record what a person may do from now on: whoever gives rights could otherwise pass the four eyes unseen."""
+    rights = {
+        "active": person.is_active,
+        "staff": person.is_staff,
+        "superuser": person.is_superuser,
+        "groups": sorted(person.groups.values_list("name", flat=True)),
+        "rights": sorted(person.user_permissions.values_list("codename", flat=True)),
+    }
+    with transaction.atomic():
+        record(verb=verb, actor=Actor.user(request.user), subject=person, now=timezone.now(), data=rights)
 
 
 @admin.register(Group)

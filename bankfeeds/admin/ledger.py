@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateFilter
 
 from audit.transitions import ReadOnlyAdmin
 from bankfeeds.admin.connections import table
 from bankfeeds.models import BalanceObservation, Day, Line, RejectedLine
 from bankfeeds.reports import amount_text
 
+SPAN = ("as_of_date", RangeDateFilter)
+
+
+def _amount(row: Any, amount: Decimal | None) -> str:
+    """Return an amount with its currency's digits, or a dash where the bank stated none."""
+    return "–" if amount is None else amount_text(amount, row.account.currency)
+
 
 class _Ledger(ReadOnlyAdmin, ModelAdmin):
     list_select_related: Any = ("account__connection",)
-    date_hierarchy = "as_of_date"
+    # No date hierarchy and no free ordering: both read the whole table, which grows for years.
+    ordering = ("-as_of_date", "account")
+    list_filter_submit = True
     show_full_result_count = False
     actions = None
 
@@ -28,15 +39,35 @@ class _Ledger(ReadOnlyAdmin, ModelAdmin):
 @admin.register(Day)
 class DayAdmin(_Ledger):
     list_display = (
-        "as_of_date", "connection", "account", "state", "opening", "credits", "debits", "closing", "difference",
+        "as_of_date", "connection", "account", "state", "opened_with", "came_in", "went_out", "closed_with", "off_by",
         "lines", "rejected", "reopened",
     )  # fmt: skip
-    list_filter = ("state", "reopened", "account__connection")
+    list_filter = (SPAN, "state", "reopened", "account__connection")
     search_fields = ("account__connection__label",)
     fields = (
-        "connection", "account", "as_of_date", "state", "reopened", "opening", "credits", "debits", "closing",
-        "difference", "stated", "lines", "rejected", "foreign", "read_at", "pull",
+        "connection", "account", "as_of_date", "state", "reopened", "opened_with", "came_in", "went_out", "closed_with",
+        "off_by", "stated", "lines", "rejected", "foreign", "read_at", "pull",
     )  # fmt: skip
+
+    @admin.display(description="opening")
+    def opened_with(self, day: Day) -> str:
+        return _amount(day, day.opening)
+
+    @admin.display(description="credits")
+    def came_in(self, day: Day) -> str:
+        return _amount(day, day.credits)
+
+    @admin.display(description="debits")
+    def went_out(self, day: Day) -> str:
+        return _amount(day, day.debits)
+
+    @admin.display(description="closing")
+    def closed_with(self, day: Day) -> str:
+        return _amount(day, day.closing)
+
+    @admin.display(description="difference")
+    def off_by(self, day: Day) -> str:
+        return _amount(day, day.difference)
 
 
 @admin.register(Line)
@@ -45,7 +76,7 @@ class LineAdmin(_Ledger):
         "as_of_date", "connection", "account", "direction", "money", "currency", "bai_code", "description",
         "transaction_id", "state", "revision",
     )  # fmt: skip
-    list_filter = ("state", "direction", "account__connection")
+    list_filter = (SPAN, "state", "direction", "account__connection")
     search_fields = ("=transaction_id", "=bank_reference", "=customer_reference")
     fields = (
         "connection", "account", "as_of_date", "direction", "money", "currency", "bai_code", "bank_reference",
@@ -74,13 +105,13 @@ class LineAdmin(_Ledger):
 @admin.register(BalanceObservation)
 class BalanceObservationAdmin(_Ledger):
     list_display = ("as_of_date", "connection", "account", "opening", "closing", "currency", "observed_at")
-    list_filter = ("account__connection",)
+    list_filter = (SPAN, "account__connection")
 
 
 @admin.register(RejectedLine)
 class RejectedLineAdmin(_Ledger):
     list_display = ("as_of_date", "connection", "account", "reason", "transaction_id", "open", "pull")
-    list_filter = ("open", "account__connection")
+    list_filter = (SPAN, "open", "account__connection")
     fields = (
         "connection", "account", "as_of_date", "window_start", "window_end", "transaction_id", "reason", "page",
         "index", "open", "pull",

@@ -4,13 +4,14 @@ at the customer's or the bank is in it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from onboarding import checklist, clock, evidence, links
 from onboarding.calendars import add_business_days
 from onboarding.forecast import Forecast
 from onboarding.models import Project, Step
+from onboarding.models.customer import CONFIRMING_ROLES
 from onboarding.queries import timing
 from onboarding.queries.history import Event, history
 
@@ -72,7 +73,10 @@ class PortalStatus:
 def status_for(token: str, *, now: datetime) -> PortalStatus | None:
     """Return the page behind a link's token; None for a wrong or revoked one. Changes nothing."""
     link = links.find(token)
-    return None if link is None else status_of(link.project, now=now)
+    if link is None:
+        return None
+    status = status_of(link.project, now=now)
+    return replace(status, confirmable=status.confirmable and link.contact.role in CONFIRMING_ROLES)
 
 
 def status_of(project: Project, *, now: datetime) -> PortalStatus:
@@ -203,13 +207,18 @@ def _line(project: Project, step: Step, *, now: datetime) -> StepLine:
         number=step.number,
         title=step.template.title,
         state=step.state,
-        words=_STATES[step.state],
+        words=_words(step),
         done_on=_day(project, step.done_at),
         held=timing.held_words(step, page="customer", now=now)
         if step.is_open and project.state != "cancelled"
         else "",
         note=step.note if step.state in ("returned", "reopened") else "",
     )
+
+
+def _words(step: Step) -> str:
+    # Nobody at the customer or with us can begin what lies with the bank.
+    return "Waiting" if (step.state, step.holder) == ("ready", "bank") else _STATES[step.state]
 
 
 _STATES = {

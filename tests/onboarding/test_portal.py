@@ -151,7 +151,7 @@ def test_the_steps_say_their_state_in_words(client: Client, at: Any) -> None:
     html = page(client, bring_to("bank", now=at))
     part = html.split('id="steps"')[1].split("</section>")[0]
     assert re.findall(r"<strong>([^<]+)</strong>", part) == ["Not needed"] * 4 + [
-        "Ready to begin",
+        "Waiting",
         "Not started",
     ]
     assert part.count('aria-current="step"') == 1
