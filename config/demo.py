@@ -38,6 +38,8 @@ class DemoFailed(Exception):
 def main() -> int:
     """Run the demonstration; return the exit code."""
     arguments = _arguments()
+    # Set, not trusted to be so: a shell that starts us in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     children: list[Child] = []
     try:
