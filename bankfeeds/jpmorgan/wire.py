@@ -66,8 +66,8 @@ class Transaction(Wire):
 
 class Pagination(Wire):
     total_pages: Count
-    page_number: Count
     total_records: Count
+    page_number: Count = 0
 
 
 class TransactionsPage(msgspec.Struct):
@@ -98,13 +98,13 @@ class AccountBalances(Wire):
     balance_list: list[msgspec.Raw] | None = None
     error_code: str | int | None = None
     error_msg: str | None = None
-    errors: list[Fault] | None = None
+    errors: list[Fault] | Fault | None = None
 
     @property
     def faults(self) -> list[tuple[str, str]]:
         """Return the (code, message) pairs of this account's failures."""
         inline = [Fault(error_code=self.error_code, error_msg=self.error_msg)]
-        found = inline + (self.errors or [])
+        found = inline + ([self.errors] if isinstance(self.errors, Fault) else self.errors or [])
         return [(str(f.error_code or ""), f.error_msg or "") for f in found if f.error_code or f.error_msg]
 
 
@@ -119,7 +119,7 @@ class TokenAnswer(Wire, rename=None):
 
 
 class _TransactionsEnvelope(msgspec.Struct):
-    pagination: Pagination
+    pagination: Pagination | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -145,12 +145,15 @@ _encoder = msgspec.json.Encoder()
 
 
 def transactions_page(body: bytes) -> TransactionsPage:
-    """Read one page of Transaction Details v3. Raises WireError."""
+    """Read one page of Transaction Details v3; only a list of nothing may lack its pagination. Raises WireError."""
     _check_text(body)
     envelope = _read(_transactions, body)
     data = bytes(envelope.data)
     _refuse_doubled_keys(_without(body, data) if data else body)
-    return TransactionsPage(envelope.pagination, (_read(_records, data) if data else None) or [])
+    records = _read(_records, data) if data else None
+    if envelope.pagination is None and records != []:
+        raise WireError("The bank's answer has no pagination, so it cannot be known to be complete.")
+    return TransactionsPage(envelope.pagination or Pagination(total_pages=0, total_records=0), records or [])
 
 
 def transaction(raw: bytes | msgspec.Raw) -> Transaction:

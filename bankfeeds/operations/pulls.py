@@ -143,10 +143,8 @@ def answer_held_pull(*, pk: UUID | str, answer: str, actor: Actor, now: datetime
             "Say whether they are the same lines or really new ones.", missing=["an answer"]
         )
     with transaction.atomic():
-        pull = Pull.objects.select_related("account__connection").get(pk=pk)
-        released = perform(
-            pull, "release", actor=actor, now=now, reason=reason, data={"answer": answer}, answer=answer
-        )
+        # The pull, then the finding, and the audit chain, which the release writes, last.
+        pull = Pull.objects.select_for_update(of=("self",)).select_related("account__connection").get(pk=pk)
         close_findings(
             [finding_key(FindingKind.HELD_PULL, pull.account)],
             connection=pull.account.connection,
@@ -154,7 +152,9 @@ def answer_held_pull(*, pk: UUID | str, answer: str, actor: Actor, now: datetime
             now=now,
             reason=reason or "The held pull was answered.",
         )
-    return released
+        return perform(
+            pull, "release", actor=actor, now=now, reason=reason, data={"answer": answer}, answer=answer
+        )
 
 
 def _check_right(actor: Actor, permission: str) -> None:

@@ -132,6 +132,9 @@ def _rulings(
             present=present[day],
             missing=sum((ours.signed for ours in missing[day]), ZERO),
             reissued=sum((ours.signed for ours in reissued[day]), ZERO),
+            one_sided=answer != "really_new"
+            and len({ours.signed > 0 for ours in missing[day]}) == 1
+            and all(ours.signed for ours in missing[day]),
         )
         ruling = _rule(totals, balances.get(day), bool(missing[day]))
         if answer == "same_lines" and reissued[day] and ruling is not _Ruling.APPLY:
@@ -161,6 +164,7 @@ class _Totals:
     present: Decimal
     missing: Decimal
     reissued: Decimal
+    one_sided: bool  # the missing lines all move the balance the same way, so none of them cancels another
 
 
 def _rule(totals: _Totals, stated: Stated | None, removes: bool) -> _Ruling:
@@ -169,11 +173,15 @@ def _rule(totals: _Totals, stated: Stated | None, removes: bool) -> _Ruling:
 
     kept = totals.proposed + totals.missing
     # A removal must be needed: where the day foots without it (even if also with it), the answer was incomplete.
+    # Unless lines of one direction are gone and what came instead makes up for them: had any been left out by
+    # mistake, the lines the bank does list would not foot.
     candidates = [
         (_Ruling.NOTHING, totals.present),
         (_Ruling.KEEP_MISSING, kept),
         (_Ruling.APPLY, totals.proposed),
     ]
+    if totals.one_sided:
+        candidates.insert(0, (_Ruling.APPLY, totals.proposed))
     if not removes:
         candidates = [(_Ruling.APPLY, totals.proposed), (_Ruling.NOTHING, totals.present)]
     candidates.append((_Ruling.AS_NEW, kept + totals.reissued))

@@ -15,7 +15,7 @@ from django.db.models import Q
 from audit.recording import Actor
 from audit.workflow import OperationRefused, perform
 from bankfeeds.jpmorgan.errors import BankError, Decision
-from bankfeeds.models import Connection, Pull
+from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.pipeline.book import LEASE, LeaseLost
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
@@ -57,9 +57,7 @@ def claim(*, pull_id: UUID | str, owner: str, today: date, actor: Actor, now: da
     Raises InProgress, TooEarly, NotClaimed.
     """
     with transaction.atomic():
-        pull = (
-            Pull.objects.select_for_update(of=("self",)).select_related("account__connection").get(pk=pull_id)
-        )
+        pull = _locked(pull_id)
         _check(pull, now)
         if pull.attempts < MOST_ATTEMPTS:
             return perform(
@@ -82,7 +80,6 @@ def finish(pull: Pull, *, owner: str, actor: Actor, now: datetime) -> Pull:
     with transaction.atomic():
         fresh = _mine(pull, owner)
         kinds = (FindingKind.BANK_REFUSED, FindingKind.GAVE_UP, FindingKind.HELD_PULL)
-        done = perform(fresh, "finish", actor=actor, now=now, at=now)
         close_findings(
             [finding_key(kind, fresh.account) for kind in kinds],
             connection=fresh.account.connection,
@@ -90,7 +87,8 @@ def finish(pull: Pull, *, owner: str, actor: Actor, now: datetime) -> Pull:
             now=now,
             reason="A later pull went through.",
         )
-    return done
+        # Last: it locks the audit chain, and whoever closes a finding locks that before the chain.
+        return perform(fresh, "finish", actor=actor, now=now, at=now)
 
 
 def refused(pull: Pull, error: BankError, *, owner: str, actor: Actor, now: datetime) -> Pull:
@@ -149,10 +147,17 @@ def _why(pull: Pull) -> str:
 
 
 def _mine(pull: Pull, owner: str) -> Pull:
-    fresh = Pull.objects.select_for_update(of=("self",)).select_related("account__connection").get(pk=pull.pk)
+    fresh = _locked(pull.pk)
     if fresh.state != "fetching" or fresh.lease_owner != owner:
         raise LeaseLost("Another worker has taken this pull over.")
     return fresh
+
+
+def _locked(pull_id: UUID | str) -> Pull:
+    account_id = Pull.objects.values_list("account_id", flat=True).get(pk=pull_id)
+    # The account before the pull, as in asking and booking: a finding's reference would lock it after the pull.
+    Account.objects.select_for_update().get(pk=account_id)
+    return Pull.objects.select_for_update(of=("self",)).select_related("account__connection").get(pk=pull_id)
 
 
 def _stop(pull: Pull, sentence: str, actor: Actor, now: datetime) -> Pull:

@@ -133,13 +133,18 @@ def prove(account: Account, pull: Pull, reading: Reading, touched: Collection[da
         for name in JUDGED:
             setattr(row, name, getattr(judgement, name))
         row.reopened = row.reopened or row.as_of_date in was_proven & set(touched)
-    changed = [row for day, row in sorted(rows.items()) if row.pk is None or _snapshot(row) != before[day]]
+    unknown = {day for day in read if reading.balances is None and _says_nothing(rows[day])}
+    changed = [
+        row
+        for day, row in sorted(rows.items())
+        if day not in unknown and (row.pk is None or _snapshot(row) != before[day])
+    ]
     for row in changed:
         row.pull = pull
         if row.as_of_date in read:
             row.read_at = reading.read_at
     _save(changed)
-    ProvisionalLine.objects.filter(account=account, as_of_date__in=read).delete()
+    ProvisionalLine.objects.filter(account=account, as_of_date__in=read - unknown).delete()
     return _outcome(account, judged, len(changed), read | reading.asked)
 
 
@@ -205,6 +210,11 @@ def _state_balances(row: Day, observation: BalanceObservation, account: Account)
     row.stated = True
     row.opening, row.closing = observation.opening, observation.closing
     row.foreign = row.foreign or observation.currency != account.currency
+
+
+def _says_nothing(row: Day) -> bool:
+    """Say whether nothing was told of the day. While the balances are refused too, it is not known to be quiet."""
+    return not (row.stated or row.lines or row.rejected)
 
 
 def _facts(row: Day) -> DayFacts:

@@ -28,13 +28,15 @@ Clock = Callable[[], datetime]
 
 
 @contextmanager
-def bank(connection: Connection, *, actor: Actor, clock: Clock) -> Iterator[Client]:
-    """Open the bank as this connection: its hosts, its roots, its keys.
+def bank(
+    connection: Connection, *, actor: Actor, clock: Clock, alive: Callable[[], None] = lambda: None
+) -> Iterator[Client]:
+    """Open the bank as this connection: its hosts, its roots, its keys. ``alive`` is called before each question.
 
     Raises BankError (ask a person) when a key cannot be used or the configuration cannot be.
     """
     try:
-        client = _client(connection, actor, clock)
+        client = _client(connection, actor, clock, alive)
     except OperationRefused as refusal:
         raise BankError(Decision.ASK, refusal.sentence) from None
     except ValueError as problem:
@@ -63,7 +65,7 @@ def balances(client: Client, account: Account, pull: Pull, start: date, end: dat
     return page
 
 
-def _client(connection: Connection, actor: Actor, clock: Clock) -> Client:
+def _client(connection: Connection, actor: Actor, clock: Clock, alive: Callable[[], None]) -> Client:
     now = clock()
     oauth = keys.usable(scope=connection.scope, use=KeyUse.OAUTH, now=now)
     transport = keys.usable(scope=connection.scope, use=KeyUse.TRANSPORT, now=now)
@@ -81,6 +83,10 @@ def _client(connection: Connection, actor: Actor, clock: Clock) -> Client:
         assert signing is not None  # noqa: S101 - handed out only with a key
         return identity.sign(key=signing, message=message, actor=actor, purpose=PURPOSE, now=clock())
 
+    def permit() -> None:
+        _check_permitted(connection, clock())
+        alive()
+
     return Client(
         _endpoint(connection),
         context=context,
@@ -88,7 +94,7 @@ def _client(connection: Connection, actor: Actor, clock: Clock) -> Client:
         kid=identity.thumbprint(signing) if signing else "",
         tokens=TOKENS,
         clock=clock,
-        permit=lambda: _check_permitted(connection, clock()),
+        permit=permit,
     )
 
 

@@ -34,7 +34,7 @@ _COLUMNS = ("pk", "transaction_id", "as_of_date", "digest", "direction", "amount
 
 
 def known_lines(account: Account, start: date, end: date, answer: Sequence[PostedLine]) -> list[Known]:
-    """Return our lines of the days, and those of other days whose id the answer lists, with every id they had."""
+    """Return our lines of the days, and those elsewhere whose id in use the answer lists, with every id they had."""
     rows = list(
         Line.objects.filter(account=account, as_of_date__range=(start, end))
         .order_by("pk")
@@ -49,7 +49,8 @@ def known_lines(account: Account, start: date, end: date, answer: Sequence[Poste
         here.add(ident)
     elsewhere: set[int] = set()
     for chunk in _chunks([line.transaction_id for line in answer if line.transaction_id not in here]):
-        found = LineId.objects.filter(account=account, transaction_id__in=chunk)
+        # By the id in use only: one that a line gave up may come back for another line, and takes nothing with it.
+        found = LineId.objects.filter(account=account, transaction_id__in=chunk, current=True)
         elsewhere.update(found.values_list("line_id", flat=True))
     for chunk_pks in _chunks(sorted(elsewhere)):
         rows += list(Line.objects.filter(pk__in=chunk_pks).order_by("pk").values_list(*_COLUMNS))

@@ -70,6 +70,17 @@ def windows(coverage: Mapping[date, Coverage], wish: Wish) -> list[Window]:
     return found
 
 
+def doubtful(coverage: Mapping[date, Coverage], wish: Wish) -> set[date]:
+    """Return the broken days within the wish, and the unproven ones right before each: a late line may be theirs."""
+    found: set[date] = set()
+    for day in (day for day, known in coverage.items() if known.state == "broken"):
+        found.add(day)
+        while (day := day - ONE) in coverage and coverage[day].state == "final":
+            found.add(day)
+    last = min(wish.end or wish.today, wish.today - ONE)
+    return {day for day in found if first_day(coverage, wish) <= day <= last}
+
+
 def first_day(coverage: Iterable[date], wish: Wish) -> date:
     """Return the first day of the feed: what a person said, else 90 days back; never later than what is covered."""
     if wish.start:

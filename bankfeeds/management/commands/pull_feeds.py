@@ -91,7 +91,11 @@ class Command(BaseCommand):
                 if isinstance(busy, LeaseLost) or time.monotonic() > deadline:
                     self.stderr.write(f"{name}: is being pulled by another worker.")
                     return False
-                if self._wait(other, deadline):
+                if (
+                    self._wait(other, deadline)
+                    and other
+                    and (start, end) == (other.window_start, other.window_end)
+                ):
                     self.stderr.write(f"{name}: was pulled by another worker meanwhile.")
                     return True
             except operations.PullHeld as held:
@@ -104,7 +108,13 @@ class Command(BaseCommand):
                 raise refusal(problem) from None
 
     def _carry_out(self, pull: Pull, today: date, name: str) -> bool:
-        done = run_pull(pull_id=pull.pk, owner=new_owner(), today=today, actor=ACTOR, clock=timezone.now)
+        try:
+            done = run_pull(pull_id=pull.pk, owner=new_owner(), today=today, actor=ACTOR, clock=timezone.now)
+        except (OperationRefused, LeaseLost):
+            raise
+        except Exception as surprise:  # the pull is given back and logged; the other accounts go on
+            self.stderr.write(f"{name}: an unexpected error stopped the pull ({type(surprise).__name__}).")
+            return False
         if done.state == "booked":
             self.stderr.write(
                 f"{name}: booked; {done.read} read, {done.new} new, {done.amended} amended, "
