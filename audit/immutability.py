@@ -23,8 +23,13 @@ _SQLITE = (
     "BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END",
     f"CREATE TRIGGER audit_entry_no_removal BEFORE DELETE ON {TABLE} "
     "BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END",
+    # INSERT OR REPLACE removes the row before without asking the trigger above.
+    "CREATE TRIGGER audit_entry_no_replacement BEFORE INSERT ON audit_auditentry "
+    "WHEN EXISTS (SELECT 1 FROM audit_auditentry WHERE number = NEW.number OR digest = NEW.digest) "
+    "BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END",
 )
 _SQLITE_REMOVE = (
+    "DROP TRIGGER IF EXISTS audit_entry_no_replacement",
     "DROP TRIGGER IF EXISTS audit_entry_no_change",
     "DROP TRIGGER IF EXISTS audit_entry_no_removal",
 )

@@ -82,6 +82,8 @@ class TransitionAdmin:
 
     def transition_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Show the confirmation (GET) or act once (POST)."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied  # before the row is looked for: whether it exists is not theirs to know
         button = next((b for b in self.buttons if b.name == name), None)
         obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if button is None or obj is None:

@@ -53,7 +53,7 @@ class UserAdmin(UserBase, ModelAdmin):
 
 
 def _record_rights(request: HttpRequest, person: User, verb: str) -> None:
-    """Put on record what a person may do from now on: whoever gives rights could otherwise pass the four eyes unseen."""
+    """Put on record what a person may do from now on: rights given unseen would undo the second pair of eyes."""
     rights = {
         "active": person.is_active,
         "staff": person.is_staff,

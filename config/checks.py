@@ -35,14 +35,17 @@ def _addresses() -> list[CheckMessage]:
         )
     if "*" in settings.ALLOWED_HOSTS or set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
         found.append(Error("ALLOWED_HOSTS does not name this installation's host.", id="lockkeeper.E003"))
-    if len(settings.SECRET_KEY) < 40:
+    if not settings.SECRET_KEY_IS_SET:
+        found.append(Error("SECRET_KEY is not set. Set SECRET_KEY or SECRET_KEY_FILE.", id="lockkeeper.E009"))
+    elif len(settings.SECRET_KEY) < 40:
         found.append(Error("SECRET_KEY is shorter than 40 characters.", id="lockkeeper.E004"))
     return found
 
 
 def _mail() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+    nowhere = str(settings.EMAIL_CONFIG.get("EMAIL_HOST")).endswith(".invalid")
+    if nowhere or not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
         found.append(
             Error(
                 "EMAIL_URL does not name a mail server: customers would hear nothing.", id="lockkeeper.E005"

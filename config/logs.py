@@ -9,16 +9,18 @@ from typing import Any
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
+_NAMES = "client_assertion|token|password|passphrase|secret|secret_key|keyring|sessionid"
+_NAMED = re.compile(rf"(?i)({_NAMES}|authorization|cookie)$")
+
 _CUTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), "[key cut]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[token cut]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 [cut]"),
-    (
-        re.compile(r"(?i)\b(client_assertion|access_token|password|secret|token)(\"?\s*[=:]\s*\"?)[^\s&\"',}]+"),
-        r"\1\2[cut]",
-    ),
+    (re.compile(rf"(?i)({_NAMES})([\"'\\]*\s*[=:]\s*[\"'\\]*)[^\s&;\"',}}\\]+"), r"\1\2[cut]"),
+    (re.compile(r"([\"'](?:d|p|q|dp|dq|qi)[\"']\s*:\s*[\"'])[A-Za-z0-9_-]{20,}"), r"\1[cut]"),
+    (re.compile(r"(://[^\s/:@]{0,64}:)[^\s/@]{1,256}@"), r"\1[cut]@"),
     (re.compile(r"/status/[A-Za-z0-9_-]{16,}"), "/status/[cut]"),
-    (re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"), "[address cut]"),
+    (re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@[\w-]{1,64}(\.[\w-]{1,64})+"), "[address cut]"),
     (re.compile(r"\b\d{5,}(\d{4})\b"), r"•••\1"),
 )  # fmt: skip
 
@@ -32,7 +34,7 @@ def cut(text: str) -> str:
 
 def cut_event(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """The structlog processor that cuts every string of an event, however deep."""
-    return {key: _cut_value(value) for key, value in event.items()}
+    return {key: _cut_named(key, value) for key, value in event.items()}
 
 
 def logging_settings(*, level: str, debug: bool) -> dict[str, Any]:
@@ -67,11 +69,19 @@ def logging_settings(*, level: str, debug: bool) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # Without this line Django's own handlers stay: one prints as it is under DEBUG, one mails whole reports.
+            "django": {"handlers": [], "level": "INFO"},
             # Statements carry parameters, and parameters carry what must not be logged.
             "django.db.backends": {"level": "INFO"},
             "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         },
     }
+
+
+def _cut_named(name: Any, value: Any) -> Any:
+    if isinstance(value, str | bytes) and _NAMED.search(str(name)):
+        return "[cut]"
+    return _cut_value(value)
 
 
 def _cut_value(value: Any) -> Any:
@@ -80,7 +90,7 @@ def _cut_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return cut(value.decode("utf-8", "replace"))
     if isinstance(value, dict):
-        return {key: _cut_value(item) for key, item in value.items()}
+        return {key: _cut_named(key, item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_cut_value(item) for item in value]
     if isinstance(value, BaseException):

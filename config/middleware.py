@@ -36,7 +36,7 @@ class ConsolePolicyMiddleware:
 
 
 class PortalHeadersMiddleware:
-    """Put the portal's headers on whatever is answered under /status/: redirects and error pages never reach its views."""
+    """Put the portal's headers on every answer under /status/: redirects and error pages never reach its views."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

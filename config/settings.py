@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,31 @@ if env.bool("DJANGO_READ_DOT_ENV", default=True):
 
 def secret(name: str, default: str = "") -> str:
     """Return a secret from the file named by ``<name>_FILE`` (preferred) or from the variable ``<name>``."""
-    path = env.str(f"{name}_FILE", default="")
+    path = os.environ.get(f"{name}_FILE", "")
     if not path:
-        return str(env.str(name, default=default))
+        # Not through environ: it would take a value that begins with "$" for the name of another variable.
+        return os.environ.get(name, default)
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as problem:
         raise ImproperlyConfigured(f"{name}_FILE cannot be read: {problem.strerror}") from None
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: it is not text.") from None
+
+
+def secret_url(name: str, read: Callable[[str], dict[str, Any]], *, default: str) -> dict[str, Any]:
+    """Return the settings in a URL that may hold a password, given like any secret; a refusal does not repeat it."""
+    try:
+        return read(secret(name) or default)
+    except (ValueError, KeyError):
+        raise ImproperlyConfigured(
+            f"{name} is not a URL that can be read: write special characters of its password as %23 and the like."
+        ) from None
 
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY")
+SECRET_KEY_IS_SET = bool(SECRET_KEY)
 if (
     not SECRET_KEY
     and len(sys.argv) > 1
@@ -126,7 +141,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'lockkeeper.sqlite3'}")
+    "default": secret_url(
+        "DATABASE_URL", environ.Env.db_url_config, default=f"sqlite:///{VAR_DIR / 'lockkeeper.sqlite3'}"
+    )
 }
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -140,7 +157,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = secret("REDIS_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -186,8 +203,11 @@ STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
-EMAIL_CONFIG = env.email_url(
-    "EMAIL_URL", default=f"filemail://{VAR_DIR / 'mail'}" if DEBUG else "consolemail://"
+# Never to the console by default: mails carry links and codes. A host that is not there fails them visibly instead.
+EMAIL_CONFIG = secret_url(
+    "EMAIL_URL",
+    environ.Env.email_url_config,
+    default=f"filemail://{VAR_DIR / 'mail'}" if DEBUG else "smtp://mail-server-not-set.invalid",
 )
 vars().update(EMAIL_CONFIG)
 

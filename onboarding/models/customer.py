@@ -69,6 +69,8 @@ class Role(models.TextChoices):
 
 MAILED_ROLES = (Role.OPERATOR, Role.SPONSOR, Role.SIGNER)
 """Who is told about milestones unless somebody says otherwise."""
+CONFIRMING_ROLES = (*MAILED_ROLES, Role.SECURITY_ADMIN)
+"""The customer's own people: nobody else confirms their data."""
 
 
 class Contact(models.Model):

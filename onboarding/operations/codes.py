@@ -109,7 +109,8 @@ def _locked(token: str, *, now: datetime) -> PortalLink:
     link = PortalLink.objects.select_for_update().select_related(None).get(pk=found.pk)
     if link.revoked_at is not None:
         raise LinkNotValid("This link is not valid.")
-    if not queries.status_of(found.project, now=now).confirmable:
+    seen = queries.status_for(token, now=now)
+    if seen is None or not seen.confirmable:
         raise NothingToConfirm("There is nothing to confirm at the moment.")
     return link
 

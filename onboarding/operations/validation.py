@@ -10,7 +10,7 @@ from audit.recording import Actor
 from audit.workflow import OperationRefused
 from onboarding import checklist, evidence, milestones
 from onboarding.models import Contact, Project, Step
-from onboarding.models.customer import MAILED_ROLES
+from onboarding.models.customer import CONFIRMING_ROLES
 from onboarding.operations import turns
 from onboarding.operations.outbox import queue_milestone
 
@@ -70,7 +70,7 @@ def record_confirmation(
     with transaction.atomic():
         held = turns.lock(pk)
         contact = held.project.customer.contacts.filter(
-            pk=contact_id, removed_at=None, role__in=[*MAILED_ROLES, "security_admin"]
+            pk=contact_id, removed_at=None, role__in=CONFIRMING_ROLES
         ).first()
         if contact is None or heard not in HEARD_BY:
             raise ConfirmationRefused(

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from audit import immutability, queries
+from audit import chain, immutability, queries
 from audit.models import AppendOnly, AuditEntry
 from audit.recording import Actor, NotInTransaction, record
 
@@ -140,3 +140,46 @@ def test_concurrent_writers_leave_one_unbroken_chain(now: datetime) -> None:
         thread.join()
     found = queries.verify()
     assert (failures, found.entries, found.broken) == ([], 60, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_written_while_the_chain_is_verified_do_not_break_it(now: datetime) -> None:
+    subject = User.objects.create_user("alice")
+    write(subject, now)
+    busy = False
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal busy
+        if not busy and sql.startswith("SELECT") and "audit_auditentry" in sql:
+            busy = True
+            write(subject, now)
+            busy = False
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(meanwhile):
+        assert queries.verify().broken is None
+    assert AuditEntry.objects.count() > 1
+
+
+def test_an_entry_behind_the_head_is_named(subject: User, now: datetime) -> None:
+    entry = write(subject, now)
+    entry.number, entry.previous = 2, entry.digest
+    entry.digest = chain.digest(entry.previous, 2, entry.hashed_fields())
+    entry._state.adding = True
+    entry.save()
+    broken = queries.verify().broken
+    assert broken is not None
+    assert broken.number == 3
+
+
+def test_an_entry_is_not_replaced_by_an_insert(subject: User, now: datetime) -> None:
+    write(subject, now)
+    replacing = (
+        "INSERT INTO audit_auditentry SELECT * FROM audit_auditentry ON CONFLICT (number) DO UPDATE SET verb = 'x'"
+        if connection.vendor == "postgresql"
+        else "INSERT OR REPLACE INTO audit_auditentry SELECT number, at, actor_kind, actor_key, 'x', subject_type,"
+        " subject_key, reason, data, previous, digest FROM audit_auditentry"
+    )
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(replacing)
+    assert AuditEntry.objects.get().verb == "test.happened"
