@@ -17,11 +17,12 @@ ARGS ?=
 # A file stays with one process: what its tests share (banks, keys, clusters) is made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test check format services-test browser-test fresh-test bench lock pictures clean
+.PHONY: help setup demo test coverage check format services-test browser-test fresh-test bench lock pictures clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
 	@echo 'make check          format, lint, types, import contracts, system checks, missing migrations'
+	@echo 'make coverage       the tests, with the lines they reach'
 	@echo 'make services-test  the tests on PostgreSQL, the queue tests on Redis too'
 	@echo 'make browser-test   the tests in a real Chromium'
 	@echo 'make fresh-test     clone into an empty folder and run the two commands there'
@@ -45,6 +46,9 @@ demo: $(READY)
 	@$(LOCAL) $(BIN)/python -m config.demo --port $(PORT) $(if $(ONCE),--once)
 
 test: $(READY)
+	$(LOCAL) $(BIN)/python -m pytest $(PARALLEL) -m 'not browser and not fresh' $(ARGS)
+
+coverage: $(READY)
 	$(LOCAL) $(BIN)/python -m pytest $(PARALLEL) -m 'not browser and not fresh' --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(READY)

@@ -130,7 +130,7 @@ def test_the_longest_pause_kept_on_the_spot_is_the_callers_choice(desk: Open) ->
     [
         Said(body=b"<html>Maintenance</html>", headers={"Content-Type": "text/html"}),
         Said(body=b'{"pagination": {"totalPages"', headers={"Content-Type": "application/json"}),
-        said({"data": []}),
+        said({"data": None}),
     ],
 )
 def test_an_answer_that_is_no_page_leaves_nothing(desk: Open, answer: Said) -> None:
