@@ -209,6 +209,9 @@ EMAIL_CONFIG = secret_url(
     environ.Env.email_url_config,
     default=f"filemail://{VAR_DIR / 'mail'}" if DEBUG else "smtp://mail-server-not-set.invalid",
 )
+if EMAIL_CONFIG.get("EMAIL_FILE_PATH"):
+    # The library drops the slash an absolute path begins with: mails would land below the working folder.
+    EMAIL_CONFIG["EMAIL_FILE_PATH"] = "/" + EMAIL_CONFIG["EMAIL_FILE_PATH"].lstrip("/")
 vars().update(EMAIL_CONFIG)
 
 _https = PUBLIC_URL.startswith("https://")
