@@ -38,7 +38,8 @@ $(READY): requirements-dev.lock
 	@echo 'Setting up .venv (about a minute, once per lock)'
 	@rm -rf .venv
 	@$(CLEAN) $(PYTHON) -m venv .venv || { echo 'The venv module is missing: install your system'"'"'s python3-venv package.' >&2; exit 1; }
-	@$(CLEAN) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock \
+	@# --no-deps: the lock is complete, and an older pip looks past its pins for a requirement with extras.
+	@$(CLEAN) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock \
 	  || { rm -rf .venv; echo 'The dependencies could not be installed: is there a network, and does pip reach its index?' >&2; exit 1; }
 	@touch $(READY)
 
