@@ -90,7 +90,7 @@ def seal(*, key: KeyPair, private: x509.PrivateKey, now: datetime) -> KeyEnvelop
         active = provider()
         _prove(active, now=now)
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        sealed = vault.seal(der, facts(key), active)
+        sealed = vault.seal(der, KeyEnvelope(key=key).facts(), active)
     except (kek.KekError, vault.VaultError) as problem:
         raise CustodyFailed(problem.sentence) from None
     return KeyEnvelope.objects.create(
@@ -137,7 +137,7 @@ def rewrap(row: KeyEnvelope) -> bool:
         if (row.provider, row.kek_version) == (to.name, to.current()):
             return False
         held_by = to if row.provider == to.name else provider(row.provider)
-        sealed = vault.rewrap(_envelope(row), facts(row.key), held_by=held_by, to=to)
+        sealed = vault.rewrap(_envelope(row), row.facts(), held_by=held_by, to=to)
     except (kek.KekError, vault.VaultError) as problem:
         raise CustodyFailed(problem.sentence) from None
     row.provider, row.kek_version = sealed.dek.provider, sealed.dek.version
@@ -178,16 +178,6 @@ def unprovable() -> list[Unprovable]:
     return found
 
 
-def facts(key: KeyPair) -> dict[str, str]:
-    """Return the immutable facts of a row that both layers of its envelope authenticate. None is secret."""
-    return {
-        "table": "certificates_keypair",
-        "row": str(key.pk),
-        "purpose": str(key.use),
-        "spki_sha256": key.spki_sha256,
-    }
-
-
 def prove(*, now: datetime) -> None:
     """Open the canary of the active version, or lay one where there is none. Raises CustodyFailed."""
     try:
@@ -225,7 +215,7 @@ def _canary_facts(version: str) -> Mapping[str, str]:
 @sensitive_variables()
 def _open(row: KeyEnvelope) -> x509.PrivateKey:
     try:
-        der = vault.open_sealed(_envelope(row), facts(row.key), provider(row.provider))
+        der = vault.open_sealed(_envelope(row), row.facts(), provider(row.provider))
     except (kek.KekError, vault.VaultError) as problem:
         raise CustodyFailed(problem.sentence) from None
     private = load_der_private_key(der, password=None)

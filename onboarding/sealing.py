@@ -10,8 +10,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from audit.workflow import OperationRefused
 from certificates import kek, vault
+from certificates.models import Sealed
 from onboarding.models import Contact, ContactDetails, PortalLink
-from onboarding.models.sealed import Sealed
 
 
 class SealFailed(OperationRefused):

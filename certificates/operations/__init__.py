@@ -12,6 +12,7 @@ from certificates.operations.lifecycle import (
     retire_expired,
     retire_key,
 )
+from certificates.operations.proof import prove_key, record_proof
 from certificates.operations.requests import (
     RequestRefused,
     default_subject,
@@ -36,7 +37,9 @@ __all__ = [
     "install_for_request",
     "mark_compromised",
     "mark_submitted",
+    "prove_key",
     "record_expiry_notices",
+    "record_proof",
     "reject_key",
     "retire_expired",
     "retire_key",

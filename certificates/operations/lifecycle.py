@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused, PermissionMissing, perform
 from certificates.models import Certificate, KeyEnvelope, KeyPair, KeyState
+
+OVERLAP = timedelta(days=14)
+"""How long a replaced key stays on standby before it retires by itself."""
 
 
 class ActivationRefused(OperationRefused):
@@ -49,7 +53,7 @@ def retire_key(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str 
 
 def mark_compromised(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str = "") -> KeyPair:
     """Stop every use of a key that somebody else may hold. Raises TransitionRefused."""
-    return perform(KeyPair.objects.get(pk=pk), "compromise", actor=actor, now=now, reason=reason)
+    return perform(KeyPair.objects.get(pk=pk), "compromise", actor=actor, now=now, reason=reason, at=now)
 
 
 def destroy_key(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str = "") -> KeyPair:
@@ -60,14 +64,15 @@ def destroy_key(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str
     with transaction.atomic():
         key = KeyPair.objects.select_for_update().get(pk=pk)
         KeyEnvelope.objects.filter(key=key).delete()
-        return perform(key, "destroy", actor=actor, now=now, reason=reason)
+        return perform(key, "destroy", actor=actor, now=now, reason=reason, at=now)
 
 
 def retire_expired(*, actor: Actor, now: datetime) -> list[KeyPair]:
-    """Retire the standby keys whose certificates have ended; active ones are left to a person."""
-    ended = KeyPair.objects.filter(state=KeyState.STANDBY, certificate__not_after__lte=now)
+    """Retire the standby keys whose overlap is over or whose certificates have ended; active ones are a person's."""
+    over = Q(standby_until__lte=now) | Q(certificate__not_after__lte=now)
+    ended = KeyPair.objects.filter(over, state=KeyState.STANDBY)
     return [
-        perform(key, "retire", actor=actor, now=now, reason="The certificate has ended.", at=now)
+        perform(key, "retire", actor=actor, now=now, reason="Its successor took over.", at=now)
         for key in ended.order_by("pk")
     ]
 
@@ -83,7 +88,7 @@ def stand_others_by(key: KeyPair, *, actor: Actor, now: datetime) -> None:
         scope=key.scope, use=key.use, environment=key.environment, state=KeyState.ACTIVE
     ).exclude(pk=key.pk)
     for other in others.order_by("pk"):
-        perform(other, "stand_by", actor=actor, now=now, data={"successor": str(key.pk)})
+        perform(other, "stand_by", actor=actor, now=now, data={"successor": str(key.pk)}, until=now + OVERLAP)
 
 
 def _check_second_person(key: KeyPair, actor: Actor) -> None:

@@ -60,9 +60,20 @@ def generate_csr(
     return _store(key, private, actor, now)
 
 
-def mark_submitted(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str = "") -> KeyPair:
-    """Record that the request was handed to the bank. Raises TransitionRefused."""
-    return perform(KeyPair.objects.get(pk=pk), "submit", actor=actor, now=now, reason=reason, at=now)
+def mark_submitted(
+    *,
+    pk: uuid.UUID | str,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    to: str = "J.P. Morgan developer portal",
+    reference: str = "",
+) -> KeyPair:
+    """Record when, to whom and under which reference the request was handed in. Raises TransitionRefused."""
+    key, data = KeyPair.objects.get(pk=pk), {"submitted_to": to, "reference": reference}
+    return perform(
+        key, "submit", actor=actor, now=now, reason=reason, data=data, at=now, to=to, reference=reference
+    )
 
 
 def reject_key(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str = "") -> KeyPair:

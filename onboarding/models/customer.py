@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from onboarding.models.sealed import Sealed
+from certificates.models import Sealed
 
 
 def check_time_zone(name: str) -> None:

@@ -6,9 +6,9 @@ import uuid
 
 from django.db import models
 
+from certificates.models import Sealed
 from onboarding.models.customer import Contact
 from onboarding.models.project import Project
-from onboarding.models.sealed import Sealed
 
 
 class PortalLink(Sealed):

@@ -9,9 +9,9 @@ from typing import Any
 from django.db import transaction
 
 from audit.recording import Actor, record
+from certificates.models import Sealed
 from onboarding import sealing
 from onboarding.models import ContactDetails, PortalLink
-from onboarding.models.sealed import Sealed
 
 
 def rewrap_sealed(*, actor: Actor, now: datetime) -> int:

@@ -80,7 +80,17 @@ def test_no_key_inside_a_transaction_that_could_take_the_record_back(
         custody.unseal(key=key, actor=actor, purpose="test", now=now)
 
 
-COLUMNS = ("format", "provider", "kek_version", "wrapped_dek", "dek_nonce", "nonce", "ciphertext")
+COLUMNS = (
+    "format",
+    "provider",
+    "kek_version",
+    "wrapped_dek",
+    "dek_nonce",
+    "nonce",
+    "ciphertext",
+    "recovery_key",
+    "recovery_dek",
+)
 PARTS = {
     "everything": COLUMNS,
     "data key": ("wrapped_dek", "dek_nonce"),

@@ -1,14 +1,13 @@
-"""Key pairs, what seals them, their certificates, and the notices sent about their end."""
+"""Key pairs: public facts and the state machine. The private half is sealed apart."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import models
-from django.db.models.functions import Length
-from django.db.models.lookups import GreaterThan
 from django_fsm import FSMField, transition
 
 from audit.workflow import Workflow
@@ -19,6 +18,7 @@ class KeyUse(models.TextChoices):
 
     OAUTH = "oauth", "OAuth assertion"
     TRANSPORT = "transport", "mutual TLS"
+    SIGNING = "signing", "message signature"
 
 
 class Environment(models.TextChoices):
@@ -43,6 +43,8 @@ class KeyState(models.TextChoices):
 
 OPEN = (KeyState.GENERATED, KeyState.CSR_ISSUED, KeyState.SUBMITTED)
 """A request is under way."""
+WAITING = (KeyState.CSR_ISSUED, KeyState.SUBMITTED)
+"""The bank is to sign, or to refuse, the request."""
 LIVE = (KeyState.CERTIFIED, KeyState.ACTIVE, KeyState.STANDBY)
 """The bank may know the certificate; it may be used."""
 
@@ -72,10 +74,30 @@ class KeyPair(Workflow):
     installed_by = models.CharField(
         max_length=90, blank=True, help_text="Who installed the certificate; somebody else activates it."
     )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="Who looks after this key and hears of its end.",
+    )  # fmt: skip
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True, blank=True)
+    submitted_to = models.CharField(max_length=120, blank=True, help_text="Who got the request.")
+    submission_reference = models.CharField(
+        max_length=120, blank=True, help_text="What they call it: a ticket or portal number."
+    )
+    proven_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the bank last let us in with this key and its certificate."
+    )
+    proof_tried_at = models.DateTimeField(null=True, blank=True)
+    proof_problem = models.TextField(
+        blank=True, help_text="Why the last try was refused; empty after a success."
+    )
     activated_at = models.DateTimeField(null=True, blank=True)
+    standby_until = models.DateTimeField(
+        null=True, blank=True, help_text="When the key, replaced by another, retires by itself."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
+    compromised_at = models.DateTimeField(null=True, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         default_permissions = ("view", "change")
@@ -88,6 +110,10 @@ class KeyPair(Workflow):
             ("retire_keypair", "Can retire a key"),
             ("compromise_keypair", "Can mark a key as compromised"),
             ("destroy_keypair", "Can destroy a private key"),
+            ("prove_keypair", "Can try a key and its certificate at the bank"),
+            ("assign_keypair", "Can say who looks after a key"),
+            ("export_keypair", "Can export a private key as PKCS#12"),
+            ("change_keyring", "Can change the keyring that seals keys"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -118,9 +144,9 @@ class KeyPair(Workflow):
 
     @transition(field=state, source=KeyState.CSR_ISSUED, target=KeyState.SUBMITTED,
                 permission="certificates.submit_keypair", custom={"label": "Mark as submitted"})  # fmt: skip
-    def submit(self, *, at: datetime) -> None:
+    def submit(self, *, at: datetime, to: str = "", reference: str = "") -> None:
         """The request was handed to the bank."""
-        self.submitted_at = at
+        self.submitted_at, self.submitted_to, self.submission_reference = at, to, reference
 
     @transition(field=state, source=[KeyState.CSR_ISSUED, KeyState.SUBMITTED], target=KeyState.REJECTED,
                 permission="certificates.reject_keypair",
@@ -138,7 +164,7 @@ class KeyPair(Workflow):
                 permission="certificates.activate_keypair", custom={"label": "Activate"})  # fmt: skip
     def activate(self, *, at: datetime) -> None:
         """The key is used from now on."""
-        self.activated_at = at
+        self.activated_at, self.standby_until = at, None
 
     @transition(field=state, source=KeyState.CERTIFIED, target=KeyState.ACTIVE, conditions=[_in_test],
                 permission="certificates.install_certificate")  # fmt: skip
@@ -147,8 +173,9 @@ class KeyPair(Workflow):
         self.activated_at = at
 
     @transition(field=state, source=KeyState.ACTIVE, target=KeyState.STANDBY)
-    def stand_by(self) -> None:
-        """Another key took over; this one stays as a fall-back."""
+    def stand_by(self, *, until: datetime) -> None:
+        """Another key took over; this one stays as a fall-back until ``until``."""
+        self.standby_until = until
 
     @transition(field=state, source=[KeyState.CERTIFIED, KeyState.ACTIVE, KeyState.STANDBY],
                 target=KeyState.RETIRED, permission="certificates.retire_keypair",
@@ -161,116 +188,13 @@ class KeyPair(Workflow):
                 source=[*OPEN, *LIVE, KeyState.RETIRED, KeyState.REJECTED],
                 target=KeyState.COMPROMISED, permission="certificates.compromise_keypair",
                 custom={"label": "Mark as compromised", "reason": True})  # fmt: skip
-    def compromise(self) -> None:
+    def compromise(self, *, at: datetime) -> None:
         """Somebody else may hold the private key."""
+        self.compromised_at = at
 
     @transition(field=state, source=[KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED],
                 target=KeyState.DESTROYED, permission="certificates.destroy_keypair",
                 custom={"label": "Destroy", "reason": True})  # fmt: skip
-    def destroy(self) -> None:
+    def destroy(self, *, at: datetime) -> None:
         """The sealed private key is gone; the facts stay."""
-
-
-def _not_empty(field: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=GreaterThan(Length(field), 0), name=f"certificates_envelope_{field}"
-    )
-
-
-class KeyEnvelope(models.Model):
-    """The sealed private key (PKCS#8 DER). Only custody writes it; only its data key's wrap ever changes."""
-
-    key = models.OneToOneField(KeyPair, on_delete=models.PROTECT, primary_key=True, related_name="envelope")
-    format = models.CharField(max_length=16)
-    provider = models.CharField(max_length=32)
-    kek_version = models.CharField(max_length=200, db_index=True)
-    wrapped_dek = models.BinaryField()
-    dek_nonce = models.BinaryField()
-    nonce = models.BinaryField()
-    ciphertext = models.BinaryField()
-
-    class Meta:
-        default_permissions = ()
-        constraints = [
-            *(_not_empty(field) for field in ("wrapped_dek", "nonce", "ciphertext")),
-            models.CheckConstraint(
-                condition=~models.Q(format="") & ~models.Q(provider="") & ~models.Q(kek_version=""),
-                name="certificates_envelope_labelled",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"envelope of {self.key_id}"
-
-
-class KekCanary(models.Model):
-    """A known record wrapped under each version of each provider: opening it proves the key is right."""
-
-    provider = models.CharField(max_length=32)
-    kek_version = models.CharField(max_length=200)
-    wrapped = models.BinaryField()
-    nonce = models.BinaryField()
-    created_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        verbose_name_plural = "KEK canaries"
-        constraints = [
-            models.UniqueConstraint(fields=["provider", "kek_version"], name="certificates_one_canary")
-        ]
-
-    def __str__(self) -> str:
-        return f"canary of {self.provider} {self.kek_version}"
-
-
-class Certificate(models.Model):
-    """What the bank's side issued for one key. All of it is public."""
-
-    key = models.OneToOneField(KeyPair, on_delete=models.PROTECT, related_name="certificate")
-    pem = models.TextField("certificate")
-    chain_pem = models.TextField(
-        "intermediates", blank=True, help_text="Nearest issuer first, without the root."
-    )
-    serial = models.CharField(max_length=40, help_text="Hexadecimal.")
-    issuer = models.TextField()
-    subject = models.TextField()
-    not_before = models.DateTimeField("valid from")
-    not_after = models.DateTimeField("valid until", db_index=True)
-    sha1 = models.CharField("SHA-1 fingerprint (kid)", max_length=40)
-    sha256 = models.CharField("SHA-256 fingerprint", max_length=64, unique=True)
-    warnings = models.JSONField(default=list, blank=True, help_text="Accepted, but not as requested.")
-    installed_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints = [
-            models.UniqueConstraint(fields=["issuer", "serial"], name="certificates_serial_once_per_issuer"),
-            models.CheckConstraint(
-                condition=models.Q(not_after__gt=models.F("not_before")), name="certificates_dates_in_order"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.subject}, until {self.not_after:%Y-%m-%d}"
-
-    def in_date(self, *, now: datetime) -> bool:
-        """Say whether the certificate is valid at ``now`` (with the skew the gate admits at its start)."""
-        return self.not_before - timedelta(minutes=5) <= now < self.not_after
-
-
-class Notice(models.Model):
-    """The ledger of expiry notices: one row per certificate and threshold, whatever the schedule does."""
-
-    certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="notices")
-    threshold = models.PositiveSmallIntegerField(help_text="Days before the end; 0: it has ended.")
-    recorded_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints = [
-            models.UniqueConstraint(fields=["certificate", "threshold"], name="certificates_one_notice")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.threshold} days: {self.certificate_id}"
+        self.destroyed_at = at

@@ -1,0 +1,6 @@
+"""Keys and certificates in the console: facts to read, acts as buttons, no private key anywhere."""
+
+from certificates.admin.certificates import CertificateAdmin
+from certificates.admin.keys import KeyPairAdmin
+
+__all__ = ["CertificateAdmin", "KeyPairAdmin"]

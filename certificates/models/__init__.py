@@ -1,0 +1,26 @@
+"""Key pairs, what seals them, their certificates, the notices of their end, and acts that take two people."""
+
+from certificates.models.approval import UNDECIDED, Act, Approval, ApprovalState
+from certificates.models.certificate import Certificate
+from certificates.models.keys import LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
+from certificates.models.notice import Notice
+from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed
+
+__all__ = [
+    "LIVE",
+    "OPEN",
+    "UNDECIDED",
+    "WAITING",
+    "Act",
+    "Approval",
+    "ApprovalState",
+    "Certificate",
+    "Environment",
+    "KekCanary",
+    "KeyEnvelope",
+    "KeyPair",
+    "KeyState",
+    "KeyUse",
+    "Notice",
+    "Sealed",
+]
