@@ -60,6 +60,11 @@ def unanswered(error: transport.TransportError) -> BankError:
             "The server did not prove that it is the bank: its certificate does not match the trust roots "
             "or the host name of this connection.",
         ),
+        transport.OldProtocol: (
+            Decision.ASK,
+            "The server offers only an outdated TLS version, and 1.2 is the oldest that is spoken: check the "
+            "connection's hosts, then ask the bank.",
+        ),
         transport.ClientRefused: (
             Decision.ASK,
             "The bank refused our client certificate: check that it is the one the bank has, and in date.",

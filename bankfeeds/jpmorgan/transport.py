@@ -25,6 +25,10 @@ ANSWER_SECONDS = 300
 LARGEST_ANSWER = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
 
+# What OpenSSL calls the end of a handshake. TLS 1.2 servers say "handshake failure" when they miss a certificate.
+_TOO_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
+_ABOUT_US = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR", "HANDSHAKE_FAILURE")
+
 Origin = tuple[str, int]
 
 
@@ -41,6 +45,10 @@ class Unreachable(TransportError):
 
 class UntrustedServer(TransportError):
     """The server's certificate or name was not proven by the roots of this connection."""
+
+
+class OldProtocol(TransportError):
+    """The server offers no TLS version that is still trusted (1.2 or newer)."""
 
 
 class ClientRefused(TransportError):
@@ -123,6 +131,10 @@ class PinnedSession(requests.Session):
         if not allowed:
             raise OffLimits("The address is not a pinned host of this connection.")
         return self._adapter
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        # Even with allow_redirects=False the inherited session reads a redirect's whole body, without any limit.
+        return None
 
     def close(self) -> None:
         self._adapter.close()
@@ -216,7 +228,10 @@ def _translated(error: BaseException) -> TransportError:
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return UntrustedServer(detail)
-    if any(isinstance(cause, ssl.SSLError) and "_ALERT_" in (cause.reason or "") for cause in causes):
+    reasons = [cause.reason or "" for cause in causes if isinstance(cause, ssl.SSLError)]
+    if any(word in reason for reason in reasons for word in _TOO_OLD):
+        return OldProtocol(detail)
+    if any("_ALERT_" in reason and word in reason for reason in reasons for word in _ABOUT_US):
         return ClientRefused(detail)
     return Unreachable(detail)
 

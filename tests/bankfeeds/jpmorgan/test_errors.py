@@ -66,6 +66,7 @@ def test_each_status_of_the_token_endpoint_has_its_decision(
     [
         (transport.Unreachable, Decision.RETRY),
         (transport.UntrustedServer, Decision.ASK),
+        (transport.OldProtocol, Decision.ASK),
         (transport.ClientRefused, Decision.ASK),
         (transport.Redirected, Decision.STOP),
         (transport.OffLimits, Decision.STOP),

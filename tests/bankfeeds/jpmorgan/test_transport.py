@@ -8,6 +8,8 @@ import ssl
 import subprocess
 import sys
 import threading
+import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,77 @@ def test_a_redirect_is_not_followed(
             "GET", bank.url, headers=PLAIN | {"Authorization": "Bearer obviously-a-test-token"}
         )
     assert elsewhere.asked == []
+
+
+def test_the_session_itself_follows_no_redirect(tiny_bank: Start, to: Make, context: ssl.SSLContext) -> None:
+    elsewhere = tiny_bank(fine)
+    bank = tiny_bank(lambda _: Said(status=302, headers={"Location": elsewhere.url}))
+    sender = to(context, bank.url, elsewhere.url)
+
+    response = sender._session.get(bank.url, timeout=5, allow_redirects=True)
+
+    assert (response.status_code, response.history, elsewhere.asked) == (302, [], [])
+
+
+def test_what_a_redirect_carries_is_not_read(tiny_bank: Start, to: Make, context: ssl.SSLContext) -> None:
+    packed = gzip.compress(bytes(64 * 1024 * 1024))
+    headers = {"Location": "https://elsewhere.invalid", "Content-Encoding": "gzip"}
+    bank = tiny_bank(lambda _: Said(status=302, body=packed, headers=headers))
+    sender = to(context, bank.url)
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(transport.Redirected):
+            sender.send("GET", bank.url, headers=PLAIN)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+def test_a_bank_that_speaks_only_old_tls_is_not_spoken_to(
+    tiny_bank: Start, to: Make, client_context: ssl.SSLContext, authority: Authority
+) -> None:
+    bank = tiny_bank(fine, client_roots=authority.pem)
+    bank.context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        bank.context.minimum_version = ssl.TLSVersion.TLSv1
+        bank.context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    # Not our certificate's fault, and not to be called so.
+    with pytest.raises(transport.OldProtocol):
+        to(client_context, bank.url).send("GET", bank.url, headers=PLAIN)
+    assert bank.asked == []
+
+
+def test_an_alert_that_is_not_about_us_does_not_blame_our_certificate() -> None:
+    def alert(reason: str) -> ssl.SSLError:
+        error = ssl.SSLError(1, f"[SSL: {reason}] obviously invented")
+        error.reason = reason
+        return error
+
+    kinds = {
+        reason: type(transport._translated(alert(reason)))
+        for reason in (
+            "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            "TLSV1_ALERT_UNKNOWN_CA",
+            "SSLV3_ALERT_HANDSHAKE_FAILURE",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "TLSV1_ALERT_INTERNAL_ERROR",
+            "TLSV1_UNRECOGNIZED_NAME",
+        )
+    }
+    assert kinds == {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED": transport.ClientRefused,
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED": transport.ClientRefused,
+        "TLSV1_ALERT_UNKNOWN_CA": transport.ClientRefused,
+        "SSLV3_ALERT_HANDSHAKE_FAILURE": transport.ClientRefused,
+        "TLSV1_ALERT_PROTOCOL_VERSION": transport.OldProtocol,
+        "TLSV1_ALERT_INTERNAL_ERROR": transport.Unreachable,
+        "TLSV1_UNRECOGNIZED_NAME": transport.Unreachable,
+    }
 
 
 @pytest.mark.parametrize(
