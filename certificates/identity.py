@@ -6,8 +6,10 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn, Protocol
 
 from cryptography import x509 as pyca
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +23,7 @@ from audit.workflow import OperationRefused
 from certificates import custody, x509
 from certificates.models import LIVE, Certificate, KeyPair
 
+_JWA = {"ec-p256": "ES256", "ec-p384": "ES384"}
 _NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL: hardened kernels demand it, older ones do not know it
 
 
@@ -30,6 +33,21 @@ class KeyNotUsable(OperationRefused):
 
 class NoTrustRoots(OperationRefused):
     """There is no root to trust, or what was given as one is not a certificate."""
+
+
+class Signer(Protocol):
+    """The door to a signing key, wherever it is held: sealed here, or one day in a key service that signs itself."""
+
+    @property
+    def algorithm(self) -> str:
+        """Return the signature's name in JOSE: RS256, ES256 or ES384."""
+
+    @property
+    def kid(self) -> str:
+        """Return how the bank knows the key: the SHA-1 of its certificate, 40 upper-case hex digits."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature as JWS wants it. Each call is a use of its own, recorded before it happens."""
 
 
 @sensitive_variables()
@@ -63,6 +81,37 @@ def sign(*, key: KeyPair, message: bytes, actor: Actor, purpose: str, now: datet
         if isinstance(private, rsa.RSAPrivateKey):
             return private.sign(message, padding.PKCS1v15(), hashes.SHA256())
         return _raw_ecdsa(private, message)
+
+
+def signer(*, key: KeyPair, actor: Actor, purpose: str, clock: Callable[[], datetime]) -> Signer:
+    """Return a signer that opens the sealed key anew for every signature; ``clock`` says when each happens.
+
+    Nothing is opened or recorded yet. Raises KeyNotUsable.
+    """
+    current = _usable(key, clock())
+    algorithm = _JWA.get(current.key.algorithm, "RS256")
+    return _SealedSigner(algorithm, current.sha1, current.key, actor, purpose, clock)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _SealedSigner:
+    algorithm: str
+    kid: str
+    _key: KeyPair
+    _actor: Actor
+    _purpose: str
+    _clock: Callable[[], datetime]
+
+    def sign(self, message: bytes) -> bytes:
+        return sign(
+            key=self._key, message=message, actor=self._actor, purpose=self._purpose, now=self._clock()
+        )
+
+    def __repr__(self) -> str:
+        return f"<Signer {self.algorithm} {self.kid}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signer is neither serialisable nor copyable")
 
 
 def thumbprint(key: KeyPair) -> str:

@@ -77,11 +77,9 @@ def _client(connection: Connection, actor: Actor, clock: Clock, alive: Callable[
     context = identity.tls_context(
         key=transport, roots_pem=connection.trust_roots, actor=actor, purpose=PURPOSE, now=now
     )
-    signing = oauth if connection.auth == "oauth" else None
-
-    def sign(message: bytes) -> bytes:
-        assert signing is not None  # noqa: S101 - handed out only with a key
-        return identity.sign(key=signing, message=message, actor=actor, purpose=PURPOSE, now=clock())
+    signer = None
+    if connection.auth == "oauth" and oauth is not None:
+        signer = identity.signer(key=oauth, actor=actor, purpose=PURPOSE, clock=clock)
 
     def permit() -> None:
         _check_permitted(connection, clock())
@@ -90,8 +88,8 @@ def _client(connection: Connection, actor: Actor, clock: Clock, alive: Callable[
     return Client(
         _endpoint(connection),
         context=context,
-        sign=sign if signing else None,
-        kid=identity.thumbprint(signing) if signing else "",
+        sign=signer.sign if signer else None,
+        kid=signer.kid if signer else "",
         tokens=TOKENS,
         clock=clock,
         permit=permit,

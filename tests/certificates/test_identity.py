@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import os
+import pickle
 import socket
 import ssl
 import threading
@@ -19,10 +22,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.db import DatabaseError, connection
 
 from audit.models import AuditEntry
 from audit.recording import Actor
-from certificates import identity, operations, x509
+from certificates import identity, operations, profiles, vault, x509
 from certificates.models import Certificate, KeyPair
 from tests.certificates.authority import SERVER, Authority, name, pem
 
@@ -236,6 +240,123 @@ def test_elliptic_curve_signatures_are_raw_as_jws_wants_them(algorithm: str, jws
     signature = identity._raw_ecdsa(private, b"header.claims")
     verifier = jwt.get_algorithm_by_name(jws)
     assert verifier.verify(b"header.claims", private.public_key(), signature)
+
+
+@pytest.fixture
+def ec_allowed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that has the test bank's profile ask for another kind of key."""
+
+    def allow(algorithm: str) -> None:
+        rules = dataclasses.replace(profiles.PROFILES["test"], algorithm=algorithm, algorithms=(algorithm,))
+        monkeypatch.setitem(profiles.PROFILES, "test", rules)
+
+    return allow
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "jws"), [("rsa-2048", "RS256"), ("ec-p256", "ES256"), ("ec-p384", "ES384")]
+)
+def test_a_signer_says_how_it_signs_and_somebody_else_verifies_it(
+    algorithm: str, jws: str, ec_allowed: Any, install: Install, signing: Any, now: datetime, actor: Actor
+) -> None:
+    ec_allowed(algorithm)
+    certificate = install(signing=signing)
+    signer = identity.signer(key=certificate.key, actor=actor, purpose="token", clock=lambda: now)
+    public: Any = pyca.load_pem_x509_certificate(certificate.pem.encode()).public_key()
+    verifier = jwt.get_algorithm_by_name(jws)
+    assert (signer.algorithm, signer.kid) == (jws, identity.thumbprint(certificate.key))
+    assert verifier.verify(b"header.claims", public, signer.sign(b"header.claims"))
+
+
+def test_each_signature_is_a_use_of_its_own_at_its_own_time(
+    key: KeyPair, now: datetime, actor: Actor
+) -> None:
+    times = iter([now, now + timedelta(minutes=1), now + timedelta(minutes=2)])
+    signer = identity.signer(key=key, actor=actor, purpose="token", clock=lambda: next(times))
+    assert uses() == []
+    signer.sign(b"one")
+    signer.sign(b"two")
+    told = [(entry.actor_kind, entry.actor_key, entry.subject_key, entry.data, entry.at) for entry in uses()]
+    facts = '{"kek_version":"test1","provider":"env","purpose":"token"}'
+    assert told == [
+        ("command", "test", str(key.pk), facts, now + timedelta(minutes=minutes)) for minutes in (1, 2)
+    ]
+
+
+def test_a_signer_does_not_outlive_its_key(key: KeyPair, now: datetime, actor: Actor) -> None:
+    signer = identity.signer(key=key, actor=actor, purpose="token", clock=lambda: now)
+    operations.mark_compromised(pk=key.pk, actor=actor, now=now, reason="laptop lost")
+    with pytest.raises(identity.KeyNotUsable, match="compromised"):
+        signer.sign(b"m")
+    with pytest.raises(identity.KeyNotUsable, match="compromised"):
+        identity.signer(key=key, actor=actor, purpose="token", clock=lambda: now)
+    assert uses() == []
+
+
+def test_a_signer_is_not_copied_and_shows_only_public_facts(
+    key: KeyPair, now: datetime, actor: Actor
+) -> None:
+    signer = identity.signer(key=key, actor=actor, purpose="token", clock=lambda: now)
+    for act in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError):
+            act(signer)
+    assert repr(signer) == f"<Signer RS256 {identity.thumbprint(key)}>"
+
+
+USES: dict[str, Callable[[KeyPair, str, Actor, datetime], Any]] = {
+    "a TLS context": lambda key, roots, actor, now: identity.tls_context(
+        key=key, roots_pem=roots, actor=actor, purpose="test", now=now
+    ),
+    "a signature": lambda key, roots, actor, now: identity.sign(
+        key=key, message=b"m", actor=actor, purpose="test", now=now
+    ),
+    "a signer's signature": lambda key, roots, actor, now: identity.signer(
+        key=key, actor=actor, purpose="test", clock=lambda: now
+    ).sign(b"m"),
+}
+
+
+def uses() -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(verb="certificates.key_used").order_by("number"))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
+    """At each opening of an envelope: whether a transaction was still open, and how many uses were recorded."""
+    moments: list[tuple[bool, int]] = []
+    real = vault.open_sealed
+
+    def noting(*given: Any) -> bytes:
+        moments.append((connection.in_atomic_block, len(uses())))
+        return real(*given)
+
+    monkeypatch.setattr(vault, "open_sealed", noting)
+    return moments
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("use", USES)
+def test_a_use_is_recorded_and_committed_before_the_key_is_opened(
+    use: str, opened: list[tuple[bool, int]], key: KeyPair, root: Authority, actor: Actor, now: datetime
+) -> None:
+    USES[use](key, pem(root.certificate).decode(), actor, now)
+    assert opened == [(False, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("use", USES)
+def test_a_use_that_cannot_be_recorded_does_not_happen(
+    use: str, opened: list[tuple[bool, int]], key: KeyPair, root: Authority, actor: Actor, now: datetime
+) -> None:
+    with connection.cursor() as cursor:  # the chain cannot be written any more
+        cursor.execute("ALTER TABLE audit_chainhead RENAME TO audit_chainhead_away")
+    try:
+        with pytest.raises(DatabaseError, match="audit_chainhead"):
+            USES[use](key, pem(root.certificate).decode(), actor, now)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_chainhead_away RENAME TO audit_chainhead")
+    assert (opened, uses()) == ([], [])
 
 
 def test_the_thumbprint_is_the_sha1_of_the_der_in_capitals(key: KeyPair, request_key: Any) -> None:
