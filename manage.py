@@ -10,6 +10,9 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from config.processes import withhold_core_dumps
+
+    withhold_core_dumps()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 _DEFAULT_ORGANISATION = "Example Vendor Inc"
 
@@ -13,6 +15,20 @@ _DEFAULT_ORGANISATION = "Example Vendor Inc"
 def register_checks() -> None:
     """Register the checks of this module for ``manage.py check --deploy``."""
     register(check_deployment, Tags.security, deploy=True)
+
+
+def require_working_keys() -> None:
+    """Raise ImproperlyConfigured, naming the version, where the keyring does not open what was sealed.
+
+    For servers: only commands run the system checks by themselves. Without a database nothing is known to be
+    sealed, and the process starts; it cannot seal or open anything before the database answers.
+    """
+    try:
+        found = [message for message in run_checks(tags=["certificates"]) if message.is_serious()]
+    finally:
+        connections.close_all()  # a server may fork from here, and its children must not share a socket
+    if found:
+        raise ImproperlyConfigured(" ".join(message.msg for message in found))
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:

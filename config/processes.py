@@ -1,4 +1,4 @@
-"""Child processes that log to a file, end with their parent, and are stopped as a group. No Django here."""
+"""What our processes do before they work, and child processes that are stopped as a group. No Django here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ import subprocess
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+
+
+def withhold_core_dumps() -> None:
+    """Have no core dump written of this process and its children, and let no other process of this user read it.
+
+    The second part is Linux's own and ends with an exec: each program calls this for itself. Core files are
+    limited wherever there are such limits; elsewhere nothing happens.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The limit alone does not bind a system that pipes its dumps to a program.
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def die_with_parent() -> None:

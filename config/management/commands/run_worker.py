@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
 
 from config.worker import Supervisor
 
@@ -27,6 +27,13 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="time to finish the task at hand when stopping",
         )
+
+    def check(self, *args: Any, **options: Any) -> None:
+        try:
+            super().check(*args, **options)
+        except SystemCheckError as refusal:
+            refusal.returncode = 2  # a wrong configuration, not findings
+            raise
 
     def handle(self, *args: Any, **options: Any) -> None:
         Supervisor(stale_after=options["stale_after"], grace=options["grace"]).run()
