@@ -18,7 +18,7 @@ def main() -> int:
     from django.db import connection
 
     django.setup()
-    from benchmarks import booking
+    from benchmarks import booking, tls_context
 
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
@@ -27,6 +27,8 @@ def main() -> int:
         )
         for row in booking.run(lines=arguments.lines, rounds=arguments.rounds):
             _show(row)
+        for row in tls_context.run(turns=arguments.contexts):
+            print(f"{row['what']:<62} {row['milliseconds']:>9.2f} ms        {row['ratio']:>5.2f} x")
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
     return 0
@@ -35,6 +37,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=20_000)
+    parser.add_argument("--contexts", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 

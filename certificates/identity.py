@@ -124,9 +124,10 @@ def thumbprint(key: KeyPair) -> str:
 
 def _usable(key: KeyPair, now: datetime) -> Certificate:
     # Read again: the caller's copy may be older than somebody's click on "compromised".
-    certificate = Certificate.objects.select_related("key").filter(key_id=key.pk).first()
-    if certificate is None:
-        raise KeyNotUsable(f"{key.common_name} has no certificate yet.")
+    try:
+        certificate = Certificate.objects.select_related("key").get(key_id=key.pk)
+    except Certificate.DoesNotExist:
+        raise KeyNotUsable(f"{key.common_name} has no certificate yet.") from None
     if certificate.key.state not in LIVE:
         raise KeyNotUsable(f"{key.common_name} is {certificate.key.state.replace('_', ' ')} and is not used.")
     if not certificate.in_date(now=now):
