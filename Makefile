@@ -79,11 +79,14 @@ fresh-test: $(READY)
 bench: $(READY)
 	$(CLEAN) $(BIN)/python -m benchmarks $(ARGS)
 
+LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+  --universal --python-version 3.11 pyproject.toml
+
 lock:
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	  --universal --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	  --universal --python-version 3.11 pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra aws -o requirements-aws.lock
+	$(LOCK) --extra vault -o requirements-vault.lock
+	$(LOCK) --group dev -o requirements-dev.lock
 
 clean:
 	rm -rf .venv var .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -15,9 +15,12 @@ from certificates import custody, kek
 
 @register("certificates")
 def keyring_is_sound(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Refuse a keyring that is missing, malformed, weak, double, or without its active version."""
+    """Refuse a keyring that is missing, malformed, weak, double, or without its active version.
+
+    A key service is asked whether its keys exist and can be used.
+    """
     try:
-        custody.provider()
+        custody.provider().check()
     except kek.KekError as problem:
         return [Error(problem.sentence, id="certificates.E001")]
     return []

@@ -20,13 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused
-from certificates import kek, vault, x509
+from certificates import kek, providers, vault, x509
 from certificates.models import KekCanary, KeyEnvelope, KeyPair
 
 _CANARY = b"a canary sings under the right key only"
@@ -74,8 +73,7 @@ class Unsealed:
 
 def provider(name: str = "") -> kek.KekProvider:
     """Return the configured key provider, or the one called ``name``. Raises a KekError."""
-    options = {"keyring": settings.KEK_KEYRING, "active": settings.KEK_ACTIVE}
-    return kek.provider(name or settings.KEK_PROVIDER, options)
+    return providers.configured(name)
 
 
 @sensitive_variables()

@@ -65,10 +65,24 @@ if not SECRET_KEY:
         'python -c "import secrets; print(secrets.token_urlsafe(50))"'
     )
 
-# Keys that seal private keys: <version>:<base64 of 32 bytes>[,…]; never derived from SECRET_KEY.
+# Who seals private keys: env | aws-kms | vault (docs/key-providers.md). No key is derived from SECRET_KEY.
 KEK_PROVIDER = env.str("KEK_PROVIDER", default="env")
-KEK_KEYRING = secret("KEK_KEYRING")
+KEK_KEYRING = secret("KEK_KEYRING")  # <version>:<base64 of 32 bytes>[,…]
 KEK_ACTIVE = env.str("KEK_ACTIVE", default="")
+KEK_OPTIONS: dict[str, str] = {
+    "aws_key": env.str("KEK_AWS_KEY", default=""),
+    "aws_older_keys": env.str("KEK_AWS_OLDER_KEYS", default=""),
+    "aws_region": env.str("KEK_AWS_REGION", default=""),
+    "aws_endpoint": env.str("KEK_AWS_ENDPOINT", default=""),
+    "vault_addr": env.str("VAULT_ADDR", default=""),
+    "vault_namespace": env.str("VAULT_NAMESPACE", default=""),
+    "vault_ca": env.str("VAULT_CACERT", default=""),
+    "vault_mount": env.str("KEK_VAULT_MOUNT", default="transit"),
+    "vault_key": env.str("KEK_VAULT_KEY", default=""),
+    # The file's name, not its content: a Vault agent writes it anew whenever the token is renewed.
+    "vault_token_file": os.environ.get("VAULT_TOKEN_FILE", ""),
+    "vault_token": "" if os.environ.get("VAULT_TOKEN_FILE") else secret("VAULT_TOKEN"),
+}
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import msgspec
-from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from audit.workflow import OperationRefused
-from certificates import kek, vault
+from certificates import kek, providers, vault
 from certificates.models import Sealed
 from onboarding.models import Contact, ContactDetails, PortalLink
 
@@ -105,5 +104,4 @@ def _envelope(row: Sealed) -> vault.Envelope:
 
 
 def _provider(name: str = "") -> kek.KekProvider:
-    options = {"keyring": settings.KEK_KEYRING, "active": settings.KEK_ACTIVE}
-    return kek.provider(name or settings.KEK_PROVIDER, options)
+    return providers.configured(name)

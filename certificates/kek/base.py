@@ -16,7 +16,7 @@ class KekError(Exception):
 
 
 class KekMisconfigured(KekError):
-    """The keyring is missing, malformed, weak, or lacks its active version."""
+    """The configuration is missing, malformed, weak, or names a key that cannot do this work."""
 
 
 class UnknownKekVersion(KekError):
@@ -29,6 +29,14 @@ class WrongKek(KekError):
 
 class UnknownKekProvider(KekError):
     """No provider goes by this name here."""
+
+
+class KekUnavailable(KekError):
+    """The key service does not answer. Nothing is wrong with the record: try again later."""
+
+
+class KekRefused(KekError):
+    """The key service answers no: the key is disabled or on its way out, or access is denied. Ask a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +53,17 @@ class WrappedDek:
 
 
 class KekProvider(Protocol):
-    """Wraps data keys. ``facts`` are immutable facts of the row; a wrap made with others does not open."""
+    """Wraps data keys. ``facts`` are immutable facts of the row; a wrap made with others does not open.
+
+    Every method may raise KekMisconfigured, and a remote provider KekUnavailable and KekRefused as well. No
+    sentence, ``repr`` or pickle holds key material or a token.
+    """
 
     name: str
+
+    def check(self) -> None:
+        """Open what can be opened without a record: the keys exist and can do this work. Raises a KekError."""
+        ...
 
     def current(self) -> str:
         """Return the version new wraps use."""

@@ -1,9 +1,10 @@
-"""The keyring from the environment: named versions of 32-byte keys, one of them active."""
+"""The keyring from a mounted file or a variable: named versions of 32-byte keys, one of them active."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -22,6 +23,15 @@ MAKE_ONE = "python -c \"import base64, os; print('2026a:' + base64.b64encode(os.
 _TAG = "lockkeeper kek env 1"
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _FEWEST_DISTINCT_BYTES = 16  # 32 random bytes hold about 30; below 16 somebody typed them
+# SHA-256 of keys printed in standards and manuals: RFC 8439, SP 800-38A, SP 800-38D, the Fernet specification.
+_PUBLISHED = frozenset(
+    {
+        "82d86408530b765e46ebf47807095027e807bc08674b0de77ee5ef2fae7d0492",
+        "b93c72b74bc8487d29827005f80d635918f91bc22b14d7ed05714d58f96702dd",
+        "7f70dfd819c3c5826700c209d1633eb5af014210decb7d7ff6d6ebadfa9bad27",
+        "cbeb362f1fa69a6691db592f4529cf6bea1ce089eb132a3350c9081279ff8f34",
+    }
+)
 
 
 class Keyring:
@@ -38,6 +48,9 @@ class Keyring:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a keyring is not serialisable")
+
+    def check(self) -> None:
+        """Nothing more to open: ``parse`` refused what could not be used."""
 
     def current(self) -> str:
         return self._active
@@ -74,14 +87,20 @@ class Keyring:
 
 
 def parse(keyring: str, active: str) -> Keyring:
-    """Return the provider for ``<version>:<base64 of 32 bytes>[,…]``; ``active`` is the version of new wraps.
+    """Return the provider for ``<version>:<base64 of 32 bytes>`` entries; ``active`` is the version of new wraps.
 
-    Raises KekMisconfigured for a keyring that is missing, malformed, too short, obviously not random, has a
+    Entries are separated by commas or stand on lines of their own; ``#`` begins a comment. Raises
+    KekMisconfigured for a keyring that is missing, malformed, too short, obviously not random, published, has a
     version or a key twice, or does not hold ``active``. The sentence never contains key material.
     """
-    entries = [entry.strip() for entry in keyring.split(",") if entry.strip()]
+    lines = (line.partition("#")[0] for line in keyring.splitlines())
+    entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
     if not entries:
-        raise KekMisconfigured(f"KEK_KEYRING is not set. Make a key, keep a copy in a safe place: {MAKE_ONE}")
+        raise KekMisconfigured(
+            f"KEK_KEYRING is not set. Make a key, keep a copy in a safe place: {MAKE_ONE} "
+            "– put the line it prints into a file, set KEK_KEYRING_FILE to that file (or KEK_KEYRING to the line "
+            "itself), and set KEK_ACTIVE=2026a."
+        )
     keys: dict[str, bytes] = {}
     for position, entry in enumerate(entries, start=1):
         version, key = _entry(entry, position)
@@ -113,4 +132,8 @@ def _entry(entry: str, position: int) -> tuple[str, bytes]:
         )
     if len(set(key)) < _FEWEST_DISTINCT_BYTES:
         raise KekMisconfigured(f"Version “{version}” of KEK_KEYRING is not random. Make one: {MAKE_ONE}")
+    if hashlib.sha256(key).hexdigest() in _PUBLISHED:
+        raise KekMisconfigured(
+            f"Version “{version}” of KEK_KEYRING is a key printed in a public document. Make one: {MAKE_ONE}"
+        )
     return version, key
