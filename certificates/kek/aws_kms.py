@@ -112,6 +112,7 @@ class Kms:
         answer = self._ask(
             "decrypt", key, KeyId=key, CiphertextBlob=wrapped.blob, EncryptionContext=dict(facts)
         )
+        _same(key, answer["KeyId"])
         return bytes(answer["Plaintext"])
 
     def rewrap(self, wrapped: WrappedDek, facts: Mapping[str, str]) -> WrappedDek:
@@ -125,6 +126,7 @@ class Kms:
             DestinationKeyId=self.current(),
             DestinationEncryptionContext=dict(facts),
         )
+        _same(key, answer["SourceKeyId"])
         return WrappedDek(NAME, answer["KeyId"], b"", answer["CiphertextBlob"])
 
     def _held(self, wrapped: WrappedDek) -> str:
@@ -158,7 +160,7 @@ class Kms:
             raise _named(act, key, str(problem.response.get("Error", {}).get("Code", ""))) from None
         except exceptions.SSLError:
             raise KekMisconfigured("The certificate of KMS is not trusted here.") from None
-        except (exceptions.HTTPClientError, exceptions.MetadataRetrievalError):
+        except (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.MetadataRetrievalError):
             raise KekUnavailable(f"KMS does not answer about the key “{key}”. Try again later.") from None
         except exceptions.BotoCoreError as problem:
             raise KekMisconfigured(
@@ -168,11 +170,20 @@ class Kms:
         return answer
 
 
+def _same(key: str, used: str) -> None:
+    if used != key:
+        raise _wrong(key)
+
+
+def _wrong(key: str) -> WrongKek:
+    return WrongKek(
+        f"The KMS key “{key}” does not open this record: it was sealed by another, changed or moved."
+    )
+
+
 def _named(act: str, key: str, code: str) -> KekError:
     if code in _WRONG:
-        return WrongKek(
-            f"The KMS key “{key}” does not open this record: it was sealed by another, changed or moved."
-        )
+        return _wrong(key)
     if code in _LATER:
         return KekUnavailable(f"KMS is busy or disturbed ({code}) at the key “{key}”. Try again later.")
     if code == "NotFoundException" and act in {"decrypt", "re_encrypt"}:
@@ -203,7 +214,7 @@ def _client(key: str, options: Mapping[str, str]) -> Any:
         ) from None
     # At DEBUG botocore writes whole requests and answers, and these hold data keys.
     library = logging.getLogger("botocore")
-    library.setLevel(max(library.level, logging.INFO))
+    library.setLevel(max(library.level, logging.WARNING))
     named = _KEY_ARN.fullmatch(key)
     region = options.get("aws_region", "").strip() or (named.group(1) if named else None)
     endpoint = options.get("aws_endpoint", "").strip()
