@@ -50,18 +50,21 @@ def test_its_check_passes(rig: rigs.Rig) -> None:
     rig.rotate().check()
 
 
-@pytest.mark.parametrize(
-    "other",
-    [{**FACTS, "row": "2"}, {**FACTS, "more": ""}, {"table": "t", "row": "1"}, {**FACTS, "purpose": "OAUTH"}],
-    ids=["another row", "a fact more", "a fact less", "another case"],
-)
-def test_other_facts_do_not_open(rig: rigs.Rig, other: dict[str, str]) -> None:
+def test_other_facts_do_not_open(rig: rigs.Rig) -> None:
     provider = rig.start()
     wrapped = provider.wrap(DEK, FACTS)
-    with pytest.raises(kek.WrongKek, match="changed"):
-        provider.unwrap(wrapped, other)
-    with pytest.raises(kek.WrongKek, match="changed"):
-        provider.rewrap(wrapped, other)
+    a_fact_less = {"table": "t", "row": "1"}
+    for other in (
+        {**FACTS, "row": "2"},
+        {**FACTS, "more": ""},
+        a_fact_less,
+        {**FACTS, "purpose": "OAUTH"},
+        {},
+    ):
+        with pytest.raises(kek.WrongKek, match="changed"):
+            provider.unwrap(wrapped, other)
+        with pytest.raises(kek.WrongKek, match="changed"):
+            provider.rewrap(wrapped, other)
 
 
 def test_every_flipped_bit_is_refused(rig: rigs.Rig) -> None:
@@ -126,12 +129,12 @@ def test_a_version_that_is_gone_is_named_and_no_other_is_tried(rig: rigs.Rig) ->
         assert f"“{wrapped.version}”" in refusal.value.sentence
 
 
-@pytest.mark.parametrize("change", [{"provider": "abacus"}, {"version": "never:v1"}, {"version": ""}])
-def test_the_record_of_another_provider_or_key_is_named(rig: rigs.Rig, change: dict[str, str]) -> None:
+def test_the_record_of_another_provider_or_key_is_named(rig: rigs.Rig) -> None:
     provider = rig.start()
-    wrapped = replace(provider.wrap(DEK, FACTS), **change)  # type: ignore[arg-type]
-    with pytest.raises(kek.UnknownKekVersion, match=f"“{next(iter(change.values()))}”"):
-        provider.unwrap(wrapped, FACTS)
+    wrapped = provider.wrap(DEK, FACTS)
+    for change in ({"provider": "abacus"}, {"version": "never:v1"}, {"version": ""}):
+        with pytest.raises(kek.UnknownKekVersion, match=f"“{next(iter(change.values()))}”"):
+            provider.unwrap(replace(wrapped, **change), FACTS)  # type: ignore[arg-type]
 
 
 def test_nothing_secret_is_shown_logged_or_carried_away(

@@ -74,6 +74,10 @@ def test_rewrap_moves_to_the_active_version() -> None:
         (entry("a", OLD + b"x"), "a", "has 33 bytes, not 32"),
         (entry("a", b"\0" * 32), "a", "Version “a” of KEK_KEYRING is not random"),
         (entry("a", b"password" * 4), "a", "Version “a” of KEK_KEYRING is not random"),
+        (entry("a", bytes(range(128, 160))), "a", "is a key printed in a public document"),
+        ("a:cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=", "a", "is a key printed in a public document"),
+        (f"# {entry('a', OLD)}", "a", "KEK_KEYRING is not set"),
+        (f"{entry('a', OLD)}\n{entry('b', NEW)[2:]}", "a", "Entry 2 of KEK_KEYRING is not <version>"),
         (f"{entry('a', OLD)},{entry('a', NEW)}", "a", "names version “a” twice"),
         (f"{entry('a', OLD)},{entry('b', OLD)}", "a", "the key of version “b” under two names"),
         (entry("a", OLD), "", "KEK_ACTIVE is not set. Known versions: a."),
@@ -88,10 +92,26 @@ def test_a_bad_keyring_is_refused_without_quoting_a_key(keyring: str, active: st
     assert (sentence in told, leaked) == (True, [])
 
 
+def test_a_mounted_file_may_hold_one_entry_a_line_and_comments() -> None:
+    text = f"# kept by the platform team\r\n{entry('2026a', OLD)}  # in use until June\n\n{entry('2026b', NEW)},\n"
+    ring = env.parse(text, "2026b")
+    assert (ring.versions(), ring.current()) == ({"2026a", "2026b"}, "2026b")
+    wrapped = env.parse(BOTH, "2026a").wrap(b"d" * 32, FACTS)
+    assert ring.unwrap(wrapped, FACTS) == b"d" * 32
+
+
+def test_the_refusal_of_a_missing_keyring_says_everything_to_do_next() -> None:
+    with pytest.raises(kek.KekMisconfigured) as refusal:
+        env.parse("", "")
+    needed = (env.MAKE_ONE, "KEK_KEYRING_FILE", "KEK_KEYRING", "KEK_ACTIVE=2026a")
+    assert [words for words in needed if words not in refusal.value.sentence] == []
+
+
 def test_the_command_it_prints_makes_an_entry_it_accepts() -> None:
     code = env.MAKE_ONE.removeprefix('python -c "').removesuffix('"')
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert env.parse(made.strip(), "2026a").versions() == {"2026a"}
+    assert made.endswith("=\n")  # a whole line, fit for a file
+    assert env.parse(made, "2026a").versions() == {"2026a"}
 
 
 def test_a_keyring_shows_no_key_and_does_not_travel() -> None:
@@ -100,6 +120,10 @@ def test_a_keyring_shows_no_key_and_does_not_travel() -> None:
     for act in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             act(ring)
+
+
+def test_the_check_has_nothing_left_to_refuse() -> None:
+    env.parse(BOTH, "2026b").check()
 
 
 def test_an_unknown_provider_is_named() -> None:
