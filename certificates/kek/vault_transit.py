@@ -208,9 +208,8 @@ class Transit:
             )
         if isinstance(problem, exceptions.InvalidPath):
             return KekMisconfigured(f"Vault knows no key “{path}”: check KEK_VAULT_MOUNT and KEK_VAULT_KEY.")
-        if not isinstance(problem, exceptions.InvalidRequest):
-            return KekUnavailable(f"Vault is sealed, busy or disturbed at the key “{path}”. Try again later.")
-        told = " ".join(map(str, problem.errors or [])).lower()
+        # By the words before the status: what decrypt answers with 400, rewrap answers with 500.
+        told = " ".join(map(str, getattr(problem, "errors", None) or [])).lower()
         if version and ("too old" in told or "too new" in told or "not found" in told):
             return UnknownKekVersion(f"Vault does not open the version “{version}” any more, or not yet.")
         if version and ("invalid ciphertext" in told or "authentication failed" in told):
@@ -218,7 +217,9 @@ class Transit:
                 f"The version “{version}” does not open this record: the key is another one, or the record was "
                 "changed or moved."
             )
-        return KekRefused(f"Vault refuses “{verb}” with the key “{path}”: look into Vault's log.")
+        if isinstance(problem, exceptions.InvalidRequest):
+            return KekRefused(f"Vault refuses “{verb}” with the key “{path}”: look into Vault's log.")
+        return KekUnavailable(f"Vault is sealed, busy or disturbed at the key “{path}”. Try again later.")
 
     def _strange(self) -> KekUnavailable:
         return KekUnavailable(
