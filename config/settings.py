@@ -69,6 +69,8 @@ if not SECRET_KEY:
 KEK_PROVIDER = env.str("KEK_PROVIDER", default="env")
 KEK_KEYRING = secret("KEK_KEYRING")
 KEK_ACTIVE = env.str("KEK_ACTIVE", default="")
+# Whether a private key may leave as PKCS#12 at all; each export takes two people even then.
+ALLOW_KEY_EXPORT = env.bool("ALLOW_KEY_EXPORT", default=False)
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
