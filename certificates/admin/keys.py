@@ -10,11 +10,10 @@ from unfold.admin import ModelAdmin
 
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from certificates import operations
+from certificates.admin.approvals import ASKING, request_links
 from certificates.admin.forms import UploadForm
 from certificates.admin.looks import preformatted
 from certificates.models import LIVE, OPEN, WAITING, KeyPair, KeyState
-
-ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
 
 
 @admin.register(KeyPair)
@@ -26,7 +25,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     ordering = ("scope", "use", "-created_at")
     actions = None
     fieldsets = (
-        (None, {"fields": ("common_name", "scope", "use", "environment", "state", "issued")}),
+        (None, {"fields": ("common_name", "scope", "use", "environment", "state", "issued", "asked")}),
         ("Key", {"fields": ("algorithm", "spki_sha256", "sealed_under", "csr")}),
         ("History", {"fields": ("created_at", "submitted_at", "installed_by", "activated_at", "retired_at")}),
     )
@@ -38,7 +37,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
                when=lambda key: key.state in WAITING),
         Button(name="activate", label="Activate", operation=operations.activate_key,
                permission="certificates.activate_keypair",
-               when=lambda key: key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
+               when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
                warning="From now on this key is used; the one active before stands by."),
         Button(name="retire", label="Retire", operation=operations.retire_key, reason=True, style="danger",
                permission="certificates.retire_keypair", when=lambda key: key.state in LIVE,
@@ -49,9 +48,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
                operation=operations.mark_compromised, permission="certificates.compromise_keypair",
                when=lambda key: key.state in (*OPEN, *LIVE, KeyState.RETIRED, KeyState.REJECTED),
                warning="Every use of this key stops at once. Tell the bank as well."),
-        Button(name="destroy", label="Destroy", operation=operations.destroy_key, reason=True, style="danger",
-               permission="certificates.destroy_keypair", when=lambda key: key.state in ENDED,
-               warning="The private key is removed for good. Backups made before still hold it, sealed."),
+        *ASKING,
     )  # fmt: skip
 
     @admin.display(description="valid until", ordering="certificate__not_after")
@@ -64,6 +61,10 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             return "none yet"
         url = reverse("admin:certificates_certificate_change", args=[key.certificate.pk])
         return format_html('<a href="{}">{}</a>', url, key.certificate)
+
+    @admin.display(description="asked for")
+    def asked(self, key: KeyPair) -> SafeString | str:
+        return request_links(key)
 
     @admin.display(description="sealed under")
     def sealed_under(self, key: KeyPair) -> str:
