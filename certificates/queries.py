@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, QuerySet
 
 from certificates import permits
 from certificates.models import (
@@ -14,11 +14,13 @@ from certificates.models import (
     Act,
     Approval,
     ApprovalState,
-    Certificate,
     KeyEnvelope,
     KeyPair,
     KeyState,
 )
+from certificates.watch import Renewal as Renewal
+from certificates.watch import expiring as expiring
+from certificates.watch import renewals_due as renewals_due
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
@@ -47,14 +49,6 @@ def keys_of(*, scope: str) -> QuerySet[KeyPair]:
     return KeyPair.objects.filter(scope=scope).select_related("certificate").order_by("-created_at", "pk")
 
 
-def expiring(*, now: datetime, within: timedelta) -> QuerySet[Certificate]:
-    """Return the live certificates that end before ``now + within`` (ended ones too), the soonest first.
-
-    One whose successor is active and runs longer is left out.
-    """
-    return _unreplaced().filter(not_after__lte=now + within).order_by("not_after", "pk")
-
-
 def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
     """Return the keys whose unexpired certificates share a common name at the bank."""
     return KeyPair.objects.filter(
@@ -77,15 +71,3 @@ def envelopes_per_version() -> dict[tuple[str, str], int]:
     """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
     rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
     return {(provider, version): count for provider, version, count in rows}
-
-
-def _unreplaced() -> QuerySet[Certificate]:
-    # Only an active successor silences a certificate: one that merely exists proves nothing.
-    successor = KeyPair.objects.filter(
-        scope=OuterRef("key__scope"),
-        use=OuterRef("key__use"),
-        environment=OuterRef("key__environment"),
-        state=KeyState.ACTIVE,
-        certificate__not_after__gt=OuterRef("not_after"),
-    )
-    return Certificate.objects.filter(key__state__in=LIVE).exclude(Exists(successor)).select_related("key")
