@@ -8,16 +8,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
-from certificates import operations
-from certificates.admin.approvals import ASKING, request_links
-from certificates.admin.forms import UploadForm
+from audit.transitions import ReadOnlyAdmin
+from certificates.admin.approvals import request_links
+from certificates.admin.key_buttons import KEY_BUTTONS
+from certificates.admin.key_pages import KeyPages
 from certificates.admin.looks import preformatted
-from certificates.models import LIVE, OPEN, WAITING, KeyPair, KeyState
+from certificates.models import KeyPair
 
 
 @admin.register(KeyPair)
-class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
+class KeyPairAdmin(KeyPages, ReadOnlyAdmin, ModelAdmin):
     list_display = ("common_name", "scope", "use", "environment", "state", "expires", "spki_sha256")
     list_filter = ("state", "use", "environment")
     list_select_related = ("certificate",)
@@ -25,31 +25,30 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     ordering = ("scope", "use", "-created_at")
     actions = None
     fieldsets = (
-        (None, {"fields": ("common_name", "scope", "use", "environment", "state", "issued", "asked")}),
+        (
+            None,
+            {"fields": ("common_name", "scope", "use", "environment", "state", "owner", "issued", "asked")},
+        ),
         ("Key", {"fields": ("algorithm", "spki_sha256", "sealed_under", "csr")}),
-        ("History", {"fields": ("created_at", "submitted_at", "installed_by", "activated_at", "retired_at")}),
+        (
+            "History",
+            {
+                "fields": (
+                    "created_at",
+                    "submitted_at",
+                    "submitted_to",
+                    "submission_reference",
+                    "installed_by",
+                    "proven_at",
+                    "proof_problem",
+                    "activated_at",
+                    "standby_until",
+                    "retired_at",
+                )
+            },
+        ),
     )
-    buttons = (
-        Button(name="submit", label="Mark as submitted", operation=operations.mark_submitted,
-               permission="certificates.submit_keypair", when=lambda key: key.state == KeyState.CSR_ISSUED),
-        Button(name="install", label="Install certificate", form=UploadForm,
-               operation=operations.install_for_request, permission="certificates.install_certificate",
-               when=lambda key: key.state in WAITING),
-        Button(name="activate", label="Activate", operation=operations.activate_key,
-               permission="certificates.activate_keypair",
-               when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
-               warning="From now on this key is used; the one active before stands by."),
-        Button(name="retire", label="Retire", operation=operations.retire_key, reason=True, style="danger",
-               permission="certificates.retire_keypair", when=lambda key: key.state in LIVE,
-               warning="A retired key is not used again. Without another active key its feed stops."),
-        Button(name="reject", label="Rejected by the bank", operation=operations.reject_key, reason=True,
-               permission="certificates.reject_keypair", when=lambda key: key.state in WAITING),
-        Button(name="compromise", label="Mark as compromised", reason=True, style="danger",
-               operation=operations.mark_compromised, permission="certificates.compromise_keypair",
-               when=lambda key: key.state in (*OPEN, *LIVE, KeyState.RETIRED, KeyState.REJECTED),
-               warning="Every use of this key stops at once. Tell the bank as well."),
-        *ASKING,
-    )  # fmt: skip
+    buttons = KEY_BUTTONS
 
     @admin.display(description="valid until", ordering="certificate__not_after")
     def expires(self, key: KeyPair) -> str:
