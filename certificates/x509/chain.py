@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 
-from certificates.x509.facts import issued_by, self_signed
 from certificates.x509.problem import Problem
+from certificates.x509.signature import issued_by, self_signed
 from certificates.x509.subject import common_name_of
 
 
@@ -58,7 +58,10 @@ def _issuer_of(
     named = [item for item in pool if item.subject == certificate.issuer]
     verified = [item for item in named if issued_by(certificate, item)]
     if verified:
-        return max(verified, key=lambda item: item.not_valid_after_utc), None
+        # An issuer whose own issuer is at hand first, so that a cross-signed one is no dead end; then the
+        # one that lasts longest.
+        names = {item.subject for item in pool if item not in named}
+        return max(verified, key=lambda item: (_leads_on(item, names), item.not_valid_after_utc)), None
     if not named:
         return None, None
     return None, Problem(
@@ -69,12 +72,20 @@ def _issuer_of(
     )
 
 
+def _leads_on(issuer: x509.Certificate, names: Collection[x509.Name]) -> bool:
+    return issuer.issuer in names or self_signed(issuer)
+
+
 def _unrelated(
     pool: Sequence[x509.Certificate], issuers: Sequence[x509.Certificate], top: x509.Certificate
 ) -> list[Problem]:
-    # Another certificate of an issuer on the path (a renewed or cross-signed one), or the one whose signature
-    # failed above, is not a stranger.
+    # Another certificate of an issuer on the path (a renewed or cross-signed one), the one whose signature
+    # failed above, and whatever stands above those by name, are no strangers.
     familiar = {issuer.subject for issuer in issuers} | {top.issuer}
+    reached = 0
+    while reached < len(familiar):
+        reached = len(familiar)
+        familiar |= {item.issuer for item in pool if item.subject in familiar}
     return [
         Problem(
             "unrelated_certificate",

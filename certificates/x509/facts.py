@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+
+from certificates.x509 import der
 
 
 def sha1(certificate: x509.Certificate) -> str:
@@ -18,25 +19,18 @@ def sha256(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
+def serial_number(certificate: x509.Certificate) -> int:
+    """Return the serial number, negative and zero ones too (the library warns of those, and means to raise)."""
+    fields = next(der.values(certificate.tbs_certificate_bytes))[1]
+    content = next(content for tag, content, _ in der.values(fields) if tag == der.INTEGER)
+    return int.from_bytes(content, "big", signed=True)
+
+
 def serial(certificate: x509.Certificate) -> str:
     """Return the serial number in lower-case hex (up to 40 digits: too long for any integer column)."""
-    return f"{certificate.serial_number:x}"
+    return f"{serial_number(certificate):x}"
 
 
 def pem(*certificates: x509.Certificate) -> str:
     """Return the certificates as PEM text in the given order."""
     return "".join(item.public_bytes(serialization.Encoding.PEM).decode("ascii") for item in certificates)
-
-
-def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Say whether ``issuer``'s name and key stand behind ``certificate``."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def self_signed(certificate: x509.Certificate) -> bool:
-    """Say whether the certificate is signed by its own key."""
-    return certificate.subject == certificate.issuer and issued_by(certificate, certificate)

@@ -1,8 +1,9 @@
-"""Keys and signing requests."""
+"""Keys, signing requests, and certificates a key signs for itself."""
 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +19,12 @@ _RSA = {"rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096}
 _EC: dict[str, ec.EllipticCurve] = {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1()}
 ALGORITHMS = (*_RSA, *_EC)
 """The names of every kind of key we can make; a bank's profile admits some of them."""
+
+BACKDATED = timedelta(minutes=5)
+"""How far before now a self-signed certificate begins: the bank's clock may be behind ours."""
+
+_SIGNS = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+_CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
 class UnknownAlgorithm(ValueError):
@@ -35,17 +42,41 @@ def make_key(algorithm: str) -> PrivateKey:
 
 def make_csr(key: PrivateKey, subject: Subject, *, client_auth: bool) -> x509.CertificateSigningRequest:
     """Return the request for ``subject``, signed with SHA-256, with digitalSignature and maybe clientAuth."""
-    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(subject.name())
-        .add_extension(usage, critical=True)
+        .add_extension(_SIGNS, critical=True)
     )
     if client_auth:
-        request = request.add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-        )
+        request = request.add_extension(_CLIENT_AUTH, critical=False)
     return request.sign(key, hashes.SHA256())
+
+
+def self_sign(
+    key: PrivateKey, subject: Subject, *, days: int, now: datetime, client_auth: bool
+) -> x509.Certificate:
+    """Return a certificate for ``subject`` signed by its own ``key``: no authority, ``days`` from ``now``.
+
+    For test environments, whose bank accepts it. Raises ValueError for fewer than one day.
+    """
+    if days < 1:
+        raise ValueError("A certificate is valid for one day at least.")
+    begins = now.replace(microsecond=0)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject.name())
+        .issuer_name(subject.name())
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins - BACKDATED)
+        .not_valid_after(begins + timedelta(days=days) - BACKDATED)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_SIGNS, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    if client_auth:
+        certificate = certificate.add_extension(_CLIENT_AUTH, critical=False)
+    return certificate.sign(key, hashes.SHA256())
 
 
 def csr_pem(request: x509.CertificateSigningRequest) -> str:
