@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from certificates.x509.extensions import usages
 from certificates.x509.problem import Problem
 from certificates.x509.signature import issued_by, self_signed
 from certificates.x509.subject import common_name_of
@@ -48,7 +49,11 @@ def path_from(leaf: x509.Certificate, heap: Iterable[x509.Certificate]) -> Path:
         current = issuer
     complete = self_signed(current)
     missing = "" if complete or problems else current.issuer.rfc4514_string()
-    problems += _unrelated(pool, issuers, current)
+    strangers = _unrelated(pool, issuers, current)
+    if missing:
+        # An authority beside a gap may well stand above it: to have it removed would be the wrong advice.
+        strangers = [item for item in strangers if not usages(item).authority]
+    problems += [_stranger(item) for item in strangers]
     return Path(tuple(issuers), complete, missing, tuple(problems))
 
 
@@ -78,7 +83,7 @@ def _leads_on(issuer: x509.Certificate, names: Collection[x509.Name]) -> bool:
 
 def _unrelated(
     pool: Sequence[x509.Certificate], issuers: Sequence[x509.Certificate], top: x509.Certificate
-) -> list[Problem]:
+) -> list[x509.Certificate]:
     # Another certificate of an issuer on the path (a renewed or cross-signed one), the one whose signature
     # failed above, and whatever stands above those by name, are no strangers.
     familiar = {issuer.subject for issuer in issuers} | {top.issuer}
@@ -86,12 +91,12 @@ def _unrelated(
     while reached < len(familiar):
         reached = len(familiar)
         familiar |= {item.issuer for item in pool if item.subject in familiar}
-    return [
-        Problem(
-            "unrelated_certificate",
-            f"“{common_name_of(item.subject)}” does not belong to this certificate's chain.",
-            "Remove it from the file and upload again.",
-        )
-        for item in pool
-        if item not in issuers and item.subject not in familiar
-    ]
+    return [item for item in pool if item not in issuers and item.subject not in familiar]
+
+
+def _stranger(item: x509.Certificate) -> Problem:
+    return Problem(
+        "unrelated_certificate",
+        f"“{common_name_of(item.subject)}” does not belong to this certificate's chain.",
+        "Remove it from the file and upload again.",
+    )
