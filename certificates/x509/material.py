@@ -121,7 +121,8 @@ def _read(data: bytes, passphrase: bytes | None, material: Material) -> None:
     if not (found or material.certificates or material.problems):
         found = [UNREADABLE]
     if PRIVATE_KEY in material.problems:
-        found = [problem for problem in found if problem != UNREADABLE]
+        # The key may stand under a label of another thing, and be the only thing there.
+        found = [problem for problem in found if problem not in (UNREADABLE, REQUEST)]
     damaged = is_utf16(data)
     for problem in found:
         material._wrong(UTF16 if damaged and problem == UNREADABLE else problem)

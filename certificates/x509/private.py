@@ -50,16 +50,24 @@ def holds_private_key(data: bytes) -> bool:
         or all(part.search(plain) for part in _JWK)
         or all(part.search(plain) for part in _XML)
         or is_private_key(data)
+        # Binary behind the last armour of a text.
+        or is_private_key(data.rpartition(b"-----")[2].lstrip())
         or _bare(plain)
     )
 
 
 def is_private_key(raw: bytes) -> bool:
-    """Say whether the bytes themselves are a private key, whole or cut."""
+    """Say whether the bytes begin with a private key, whole or cut, or hold one behind another DER value."""
+    parts = der.sequences(raw)
+    rest = raw[sum(map(len, parts)) :]
+    return any(_loads(part) for part in (*parts, rest) if part)
+
+
+def _loads(raw: bytes) -> bool:
     if raw.startswith(_MICROSOFT) or _HEADER.match(raw):
         return True
     try:
-        load_der_private_key((der.sequences(raw) or [raw])[0], password=None)
+        load_der_private_key(raw, password=None)
     except (ValueError, UnsupportedAlgorithm):
         return False
     except TypeError:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509 as pyca
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from certificates import gate, x509
 from certificates.profiles import profile
-from tests.certificates.authority import BEGINS, SERVER, Authority, name, usage
+from tests.certificates.authority import BEGINS, SERVER, Authority, usage
 
 Judge = Callable[..., gate.Verdict]
 
@@ -66,7 +68,7 @@ def test_every_problem_is_named_at_once(judge: Judge, csr: Any, issuing: Authori
         ends=BEGINS,
         extensions=(CA_LEAF, (usage(digital_signature=False), True), (pyca.ExtendedKeyUsage(SERVER), False)),
     )
-    stranger = Authority("Stranger").certificate
+    stranger = Authority("Stranger", ca=False).certificate
     assert codes(judge(leaf, stranger)) == [
         "expired",
         "validity_too_long",
@@ -118,11 +120,16 @@ def test_issuers_must_be_authorities_in_date(judge: Judge, csr: Any, root: Autho
     assert found == [["issuer_dates"], ["issuer_not_authority"]]
 
 
+def test_an_issuer_with_a_weak_key_is_named(judge: Judge, csr: Any, root: Authority) -> None:
+    weak = Authority("Weak", root, key=rsa.generate_private_key(65537, 1024))
+    assert codes(judge(weak.sign(csr), weak.certificate, root.certificate)) == ["issuer_key"]
+
+
 def test_a_key_the_bank_does_not_take_is_named(
     judge: Judge, issuing: Authority, subject: x509.Subject
 ) -> None:
     csr = x509.make_csr(x509.make_key("ec-p256"), subject, client_auth=False)
-    assert codes(judge(issuing.sign(csr))) == ["key_algorithm"]
+    assert codes(judge(issuing.sign(csr))) == ["wrong_key", "key_algorithm"]
 
 
 def test_a_signature_hash_outside_the_profile_is_named(
@@ -136,10 +143,81 @@ def test_a_signature_hash_outside_the_profile_is_named(
     assert found == [[], ["signature_algorithm"]]
 
 
-def test_a_drifted_subject_is_recorded_and_not_refused(judge: Judge, csr: Any, issuing: Authority) -> None:
-    verdict = judge(issuing.sign(csr, subject=name("bank.chose.this")))
-    assert (codes(verdict), len(verdict.warnings), "“bank.chose.this”" in verdict.warnings[-1]) == (
-        [],
-        6,
-        True,
+def test_a_drifted_subject_is_shown_field_by_field_and_not_refused(
+    judge: Judge, csr: Any, issuing: Authority, subject: x509.Subject
+) -> None:
+    issued = pyca.Name(
+        [
+            *dataclasses.replace(subject, organization="Harbor Kettle Inc", unit="").name(),
+            pyca.NameAttribute(NameOID.SERIAL_NUMBER, "4711"),
+        ]
     )
+    verdict = judge(issuing.sign(csr, subject=issued))
+    assert (codes(verdict), verdict.drift, verdict.warnings) == (
+        [],
+        (
+            gate.Drift("O", "Harbor Kettle Integrations Inc", "Harbor Kettle Inc"),
+            gate.Drift("OU", "Bank Integrations", ""),
+            gate.Drift("serialNumber", "", "4711"),
+        ),
+        (
+            "O was requested as “Harbor Kettle Integrations Inc” and issued as “Harbor Kettle Inc”.",
+            "OU was requested as “Bank Integrations” and issued as “”.",
+            "serialNumber was requested as “” and issued as “4711”.",
+        ),
+    )
+
+
+def test_the_same_subject_in_another_order_and_encoding_is_no_drift(
+    judge: Judge, csr: Any, issuing: Authority
+) -> None:
+    shuffled = [
+        pyca.NameAttribute(each.oid, each.value, pyca.name._ASN1Type.T61String)
+        if each.oid == NameOID.ORGANIZATION_NAME
+        else each
+        for each in reversed(list(csr.subject))
+    ]
+    assert judge(issuing.sign(csr, subject=pyca.Name(shuffled))).drift == ()
+
+
+LAST = datetime(2027, 3, 15, tzinfo=UTC)
+DIGICERT = pyca.Name([pyca.NameAttribute(NameOID.ORGANIZATION_NAME, "DigiCert Inc")])
+PUBLIC = (
+    "“DigiCert Inc” is a public authority and the certificate runs until 2027-03-15: some trust stores reject "
+    "client authentication from public authorities from 2027-03-15. "
+    "Ask for a certificate of the bank's private authority."
+)
+
+
+def from_digicert(csr: Any, ends: datetime, *, extensions: Any = None) -> tuple[pyca.Certificate, Authority]:
+    """Return a certificate as if from a public authority; the key behind it is this test's."""
+    authority = Authority("obviously not DigiCert")
+    authority.name = DIGICERT
+    return authority.sign(csr, ends=ends, extensions=extensions), authority
+
+
+def test_client_authentication_by_a_public_authority_is_warned_of_when_it_runs_too_long(
+    judge: Judge, csr: Any, issuing: Authority
+) -> None:
+    said = {
+        "until the last day": judge(from_digicert(csr, LAST)[0]).warnings,
+        "a second longer": judge(from_digicert(csr, LAST + timedelta(seconds=1))[0]).warnings,
+        "not for clients": judge(from_digicert(csr, LAST + timedelta(days=9), extensions=())[0]).warnings,
+        "a private authority": judge(issuing.sign(csr, ends=LAST + timedelta(days=9))).warnings,
+    }
+    assert said == {
+        "until the last day": (),
+        "a second longer": (PUBLIC,),
+        "not for clients": (),
+        "a private authority": (),
+    }
+
+
+def test_a_public_root_behind_an_issuer_of_another_name_is_seen(judge: Judge, csr: Any) -> None:
+    leaf_authority = Authority("Harbour Reseller", public := Authority("Let's Encrypt"))
+    verdict = judge(
+        leaf_authority.sign(csr, ends=LAST + timedelta(days=9)),
+        leaf_authority.certificate,
+        public.certificate,
+    )
+    assert [warning.split(" is ")[0] for warning in verdict.warnings] == ["“Let's Encrypt”"]

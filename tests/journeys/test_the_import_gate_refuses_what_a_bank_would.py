@@ -236,7 +236,11 @@ DEFECTS = {
         signed(
             begins=BEGINS - timedelta(days=800),
             ends=BEGINS,
-            extensions=(AUTHORITY, (usage(digital_signature=False, key_cert_sign=True), True), (pyca.ExtendedKeyUsage(SERVER), False)),
+            extensions=(
+                AUTHORITY,
+                (usage(digital_signature=False, key_cert_sign=True), True),
+                (pyca.ExtendedKeyUsage(SERVER), False),
+            ),
         ),
         ["expired", "validity_too_long", "is_authority", "key_usage", "extended_key_usage"],
         NO_PURPOSE,

@@ -40,3 +40,8 @@ def test_drift_names_only_what_changed(subject: Subject) -> None:
         "CN was requested as “harbor.oauth.test.lockkeeper” and issued as “other”.",
     ]
     assert common_name_of(issued.name()) == "other"
+
+
+def test_a_name_gives_its_fields_back(subject: Subject) -> None:
+    assert Subject.from_name(subject.name()) == subject
+    assert Subject.from_fields(subject.fields(), common_name=subject.common_name) == subject
