@@ -194,7 +194,7 @@ def _instead(data: bytes) -> Problem:
     if upload.certificates:
         return CERTIFICATE
     told_apart = {problem.code: problem for problem in upload.problems}
-    for code in ("pkcs12_locked", "keystore", "utf16"):
+    for code in ("pkcs12_locked", "pkcs12_costly", "keystore", "utf16"):
         if code in told_apart:
             return told_apart[code]
     return EMPTY if "empty" in told_apart else UNREADABLE

@@ -27,6 +27,12 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 #]+)-----(.*?)(?:-----END \1-----|(?=-
 _CERTIFICATES = {"CERTIFICATE", "X509 CERTIFICATE"}
 _BUNDLES = {"PKCS7", "CMS", "PKCS #7 SIGNED DATA"}
 _REQUESTS = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"}
+MOST_PROBLEMS = 20
+"""The most problems named: nobody reads more."""
+
+MOST_ROUNDS = 2_000_000
+"""The most rounds of key derivation a PKCS#12 file may cost: a hostile one asks for two thousand million."""
+
 _PKCS12_VERSION = b"\x02\x01\x03"
 _KEYSTORES = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 
@@ -55,6 +61,11 @@ PASSPHRASE = Problem(
     "pkcs12_passphrase",
     "The passphrase does not open the PKCS#12 file.",
     "Type it again, or ask for the certificate as PEM or PKCS#7.",
+)
+COSTLY = Problem(
+    "pkcs12_costly",
+    "The PKCS#12 file would take minutes to open.",
+    "Ask for the certificate as PEM or PKCS#7.",
 )
 UTF16 = Problem(
     "utf16",
@@ -90,7 +101,7 @@ class Material:
                 self._wrong(TOO_MANY)
 
     def _wrong(self, problem: Problem) -> None:
-        if problem not in self.problems:
+        if len(self.problems) < MOST_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
 
 
@@ -220,6 +231,9 @@ def _pkcs7(raw: bytes, material: Material) -> bool:
 def _pkcs12(raw: bytes, passphrase: bytes | None, material: Material) -> bool:
     if _PKCS12_VERSION not in raw[:8]:
         return False
+    if der.rounds(raw) > MOST_ROUNDS:
+        material._wrong(COSTLY)
+        return True
     for secret in dict.fromkeys((passphrase, None, b"")):
         try:
             with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
+    PrivateFormat,
     PublicFormat,
     pkcs7,
     pkcs12,
@@ -131,6 +132,22 @@ def test_a_locked_bundle_opens_with_its_passphrase_only(rsa_key: Any, chain: lis
         ([], True),
         (["private_key"], True),
     ]
+
+
+def test_a_bundle_made_to_keep_the_machine_busy_is_not_opened(chain: list[pyca.Certificate]) -> None:
+    def written(rounds: int) -> bytes:
+        cheap = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds).build(b"obviously")
+        return pkcs12.serialize_key_and_certificates(None, None, None, chain, cheap)
+
+    costly = written(0x010203).replace(b"\x02\x03\x01\x02\x03", b"\x02\x03\x7f\xff\xff")
+    uploads = [written(0x010203), costly, b"\x30\x80" + costly[4:]]
+    found = [[problem.code for problem in x509.parse(each, "obviously").problems] for each in uploads]
+    assert found == [[], ["pkcs12_costly"], ["pkcs12_costly"]]
+
+
+def test_a_file_full_of_oddities_names_only_the_first(chain: list[pyca.Certificate]) -> None:
+    odd = [f"-----BEGIN ODD {number}-----\nMA==\n-----END ODD {number}-----\n" for number in range(4000)]
+    assert len(x509.parse("".join(odd).encode()).problems) == 20
 
 
 def test_a_file_damaged_by_utf_16_says_so_and_what_is_whole_is_read(chain: list[pyca.Certificate]) -> None:
