@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from certificates.x509.extensions import usages
 from certificates.x509.problem import Problem
 from certificates.x509.signature import issued_by, self_signed
 from certificates.x509.subject import common_name_of
@@ -49,11 +48,7 @@ def path_from(leaf: x509.Certificate, heap: Iterable[x509.Certificate]) -> Path:
         current = issuer
     complete = self_signed(current)
     missing = "" if complete or problems else current.issuer.rfc4514_string()
-    strangers = _unrelated(pool, issuers, current)
-    if missing:
-        # An authority beside a gap may well stand above it: to have it removed would be the wrong advice.
-        strangers = [item for item in strangers if not usages(item).authority]
-    problems += [_stranger(item) for item in strangers]
+    problems += [_stranger(item, missing) for item in _unrelated(pool, issuers, current)]
     return Path(tuple(issuers), complete, missing, tuple(problems))
 
 
@@ -94,9 +89,11 @@ def _unrelated(
     return [item for item in pool if item not in issuers and item.subject not in familiar]
 
 
-def _stranger(item: x509.Certificate) -> Problem:
+def _stranger(item: x509.Certificate, missing: str) -> Problem:
+    # It may well stand above a gap: to have it removed without a word about that would be the wrong advice.
+    remedy = "Add the missing issuer if it links them, or remove it." if missing else "Remove it."
     return Problem(
         "unrelated_certificate",
         f"“{common_name_of(item.subject)}” does not belong to this certificate's chain.",
-        "Remove it from the file and upload again.",
+        f"{remedy} Then upload again.",
     )

@@ -37,7 +37,7 @@ def values(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 def sequences(data: bytes) -> list[bytes]:
     """Return each top-level SEQUENCE whole, so that what a mail program added behind it does no harm."""
-    found = []
+    found: list[bytes] = []
     for tag, _, whole in values(data):
         if tag != SEQUENCE or len(found) == MOST:
             break

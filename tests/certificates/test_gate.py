@@ -68,7 +68,7 @@ def test_every_problem_is_named_at_once(judge: Judge, csr: Any, issuing: Authori
         ends=BEGINS,
         extensions=(CA_LEAF, (usage(digital_signature=False), True), (pyca.ExtendedKeyUsage(SERVER), False)),
     )
-    stranger = Authority("Stranger", ca=False).certificate
+    stranger = Authority("Stranger").certificate
     assert codes(judge(leaf, stranger)) == [
         "expired",
         "validity_too_long",

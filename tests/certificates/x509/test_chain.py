@@ -38,6 +38,17 @@ def test_a_stranger_is_named(csr: Any, issuing: Authority, root: Authority) -> N
     ]
 
 
+def test_a_root_above_a_gap_is_not_simply_to_be_removed(
+    csr: Any, issuing: Authority, root: Authority
+) -> None:
+    leaf = issuing.sign(csr)
+    heaps = ([root.certificate], [Authority("Elsewhere").certificate, issuing.certificate, root.certificate])
+    assert [[problem.remedy for problem in path_from(leaf, heap).problems] for heap in heaps] == [
+        ["Add the missing issuer if it links them, or remove it. Then upload again."],
+        ["Remove it. Then upload again."],
+    ]
+
+
 def test_an_issuer_of_the_right_name_with_another_key_is_named(
     csr: Any, issuing: Authority, root: Authority
 ) -> None:
