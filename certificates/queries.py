@@ -99,6 +99,11 @@ def neighbours(certificate: Certificate) -> tuple[Certificate | None, Certificat
     return before, same.exclude(earlier).exclude(pk=certificate.pk).order_by(*order).first()
 
 
+def replaced(certificate: Certificate) -> bool:
+    """Say whether nothing is lost when this certificate ends: its key is not in use, or a successor is."""
+    return not _unreplaced().filter(pk=certificate.pk).exists()
+
+
 def ending(*, now: datetime, until: datetime) -> QuerySet[Certificate]:
     """Return the certificates still in use that end before ``until`` (ended ones too), the soonest first.
 

@@ -49,7 +49,7 @@ class Timeline:
 def timeline(key: KeyPair, *, most: int = 200) -> Timeline:
     """Return the audit entries about ``key``, its certificate and its approvals; uses are added up, not listed.
 
-    Five queries, however often the key was used.
+    Five queries at most, however often the key was used.
     """
     subjects = [key, *Certificate.objects.filter(key=key).only("pk"), *key.approvals.only("pk")]
     entries = reduce(or_, [history(subject) for subject in subjects]).exclude(verb=KEY_USED)

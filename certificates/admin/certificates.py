@@ -24,16 +24,7 @@ from certificates.models import LIVE, Certificate
 
 @admin.register(Certificate)
 class CertificateAdmin(ReadOnlyAdmin, ModelAdmin):
-    list_display = (
-        "common_name",
-        "validity",
-        "use",
-        "environment",
-        "state",
-        "owner",
-        "used_by",
-        "last_proof",
-    )
+    list_display = ("common_name", "validity", "use", "state", "owner", "used_by", "last_proof")
     list_filter = (
         EndsWithin,
         "key__environment",
@@ -45,7 +36,6 @@ class CertificateAdmin(ReadOnlyAdmin, ModelAdmin):
     search_fields = ("key__common_name", "key__scope", "sha1", "sha256", "serial")
     ordering = ("not_after",)
     actions = None
-    show_full_result_count = False
     list_filter_sheet = True
     list_before_template = "admin/certificates/certificate/list_top.html"
     list_unread = ("pem", "chain_pem", "key__csr_pem")
@@ -105,15 +95,15 @@ class CertificateAdmin(ReadOnlyAdmin, ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Calendar of expiries",
-            "opts": self.opts,
+            "content_title": "Calendar of expiries",
             "calendar": calendar(now=timezone.now()),
             "list_url": reverse("admin:certificates_certificate_changelist"),
         }
         return TemplateResponse(request, "admin/certificates/certificate/calendar.html", context)
 
     @admin.display(description="certificate", ordering="key__common_name")
-    def common_name(self, certificate: Certificate) -> str:
-        return certificate.key.common_name
+    def common_name(self, certificate: Certificate) -> SafeString:
+        return looks.dotted(certificate.key.common_name)
 
     @admin.display(description="validity", ordering="not_after")
     def validity(self, certificate: Certificate) -> SafeString:
@@ -127,12 +117,8 @@ class CertificateAdmin(ReadOnlyAdmin, ModelAdmin):
         )
 
     @admin.display(ordering="key__use")
-    def use(self, certificate: Certificate) -> str:
-        return certificate.key.get_use_display()
-
-    @admin.display(ordering="key__environment")
-    def environment(self, certificate: Certificate) -> str:
-        return certificate.key.get_environment_display()
+    def use(self, certificate: Certificate) -> SafeString:
+        return looks.purpose(certificate.key)
 
     @admin.display(ordering="key__state")
     def state(self, certificate: Certificate) -> SafeString:
@@ -148,8 +134,8 @@ class CertificateAdmin(ReadOnlyAdmin, ModelAdmin):
         return used_by(certificate.key)
 
     @admin.display(description="last proof", ordering="key__proven_at")
-    def last_proof(self, certificate: Certificate) -> str:
-        return looks.proof_words(certificate.key)
+    def last_proof(self, certificate: Certificate) -> SafeString:
+        return looks.proof_mark(certificate.key)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("certificates.view_certificate")

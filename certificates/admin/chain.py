@@ -15,6 +15,7 @@ GAP_ACROSS, GAP_DOWN = 45, 44
 MOST_ACROSS = 3
 """More boxes than this beside each other would shrink the words below what can be read."""
 LETTERS = 33
+_BREAK = "\x0b"
 SOON = timedelta(days=60)
 
 
@@ -109,7 +110,12 @@ def _arrow(box: Box, side_by_side: bool) -> Arrow:
 
 
 def _lines(name: str) -> list[str]:
-    return textwrap.wrap(name, LETTERS, max_lines=2, placeholder=" …", break_on_hyphens=False) or [name]
+    # A common name breaks after its dots; the mark that allows it goes away again.
+    marked = name.replace(".", f".{_BREAK}")
+    lines = textwrap.wrap(
+        marked, LETTERS, max_lines=2, placeholder=" …", break_on_hyphens=False, replace_whitespace=False
+    )
+    return [line.replace(_BREAK, "") for line in lines] or [name]
 
 
 def _link(item: Portrait, leaf: Portrait, now: datetime) -> Link:

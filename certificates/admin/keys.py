@@ -24,16 +24,7 @@ ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
 
 @admin.register(KeyPair)
 class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
-    list_display = (
-        "common_name",
-        "shown_state",
-        "turn",
-        "use",
-        "environment",
-        "owned_by",
-        "used_by",
-        "expires",
-    )
+    list_display = ("shown_name", "shown_state", "turn", "purpose", "owned_by", "used_by", "expires")
     list_filter = ("state", "use", "environment", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("certificate", "owner")
     search_fields = ("common_name", "scope", "spki_sha256", "certificate__sha1")
@@ -93,7 +84,16 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
 
     @admin.display(description="turn")
     def turn(self, key: KeyPair) -> str:
-        return turn(key).holder_words
+        found = turn(key)
+        return found.holder_words if found.holder else "–"
+
+    @admin.display(description="common name", ordering="common_name")
+    def shown_name(self, key: KeyPair) -> SafeString:
+        return looks.dotted(key.common_name)
+
+    @admin.display(description="use", ordering="use")
+    def purpose(self, key: KeyPair) -> SafeString:
+        return looks.purpose(key)
 
     @admin.display(description="owner", ordering="owner__username")
     def owned_by(self, key: KeyPair) -> str:

@@ -94,8 +94,32 @@ def grouped(digits: str, size: int = 4) -> SafeString:
     """Return hex digits in groups that are read apart but copied as one word."""
     groups = ((digits[i : i + size],) for i in range(0, len(digits), size))
     return format_html(
-        '<code class="lk-print">{}</code>', format_html_join("<wbr>", "<span>{}</span>", groups)
+        '<code class="lk-print">{}</code>', format_html_join("", "<span>{}</span><wbr>", groups)
     )
+
+
+def dotted(name: str) -> SafeString:
+    """Return a common name that breaks after its dots."""
+    *before, last = name.split(".")
+    broken = format_html_join("", "{}.<wbr>", ((part,) for part in before))
+    return format_html('<span class="lk-name">{}{}</span>', broken, last)
+
+
+def purpose(key: KeyPair) -> SafeString:
+    """Return what the key is for, and in which environment, on two lines."""
+    words = (key.get_use_display(), key.get_environment_display())
+    return format_html('<span class="lk-cell"><span class="lk-whole">{}</span><br>{}</span>', *words)
+
+
+def proof_mark(key: KeyPair) -> SafeString:
+    """Return the day of the last proof for a list, and under it the day of a refusal since."""
+    proven = day(key.proven_at) if key.proven_at else "never"
+    if key.proof_problem and key.proof_tried_at:
+        refused = day(key.proof_tried_at)
+        return format_html(
+            '<span class="lk-cell">{}<br><span class="lk-bad">refused {}</span></span>', proven, refused
+        )
+    return format_html("{}", proven)
 
 
 def proof_words(key: KeyPair) -> str:

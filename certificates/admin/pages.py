@@ -27,6 +27,7 @@ class KeyFacts:
     """What both pages say about the key."""
 
     key: KeyPair
+    name: str
     url: str
     label: str
     turn: track.Turn
@@ -80,7 +81,7 @@ def certificate_page(certificate: Certificate, *, now: datetime) -> CertificateP
     found = chain.links(leaf, issuers, now=now) if leaf else ()
     before, after = queries.neighbours(certificate)
     return CertificatePage(
-        facts=_facts(certificate.key),
+        facts=_facts(certificate.key, certificate, now),
         chip=looks.state_chip(certificate.key),
         certificate=certificate,
         expiry=_expiry(certificate, now),
@@ -103,7 +104,7 @@ def key_page(key: KeyPair, *, now: datetime) -> KeyPage:
     if certificate is not None:
         certificate.key = key
     return KeyPage(
-        facts=_facts(key),
+        facts=_facts(key, certificate, now),
         chip=looks.state_chip(key),
         steps=track.steps(key, certificate),
         certificate=certificate,
@@ -114,13 +115,14 @@ def key_page(key: KeyPair, *, now: datetime) -> KeyPage:
     )
 
 
-def _facts(key: KeyPair) -> KeyFacts:
+def _facts(key: KeyPair, certificate: Certificate | None, now: datetime) -> KeyFacts:
     told = timeline(key)
     return KeyFacts(
         key=key,
+        name=looks.dotted(key.common_name),
         url=_url("keypair", key.pk),
         label=key.scope.partition(":")[2] or key.scope,
-        turn=track.turn(key),
+        turn=track.renewal(key, certificate, now=now) if certificate else track.turn(key),
         where=holders.whereabouts(key.scope),
         owner=key.owner.get_username() if key.owner else "",
         proof=looks.proof_words(key),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from certificates.admin.looks import moment
-from certificates.models import Certificate, KeyPair, KeyState
+from certificates import queries
+from certificates.admin.looks import day
+from certificates.models import LIVE, Certificate, KeyPair, KeyState
 
 US, BANK, NOBODY = "us", "bank", ""
 
@@ -36,6 +37,10 @@ class Turn:
     act: str
 
 
+LAST = 5
+"""The number of the last step, counted from 0."""
+
+
 def steps(key: KeyPair, certificate: Certificate | None) -> list[Step]:
     """Return the six steps with their dates."""
     moments = [
@@ -54,8 +59,27 @@ def steps(key: KeyPair, certificate: Certificate | None) -> list[Step]:
     ]
 
 
+RENEWAL = timedelta(days=60)
+"""How long before its end a certificate's renewal begins."""
+
+
+def renewal(key: KeyPair, certificate: Certificate, *, now: datetime) -> Turn:
+    """Return whose turn it is with a key whose certificate may soon end, or whose last proof failed."""
+    if key.state == KeyState.ACTIVE and certificate.not_after - now <= RENEWAL:
+        under_way = queries.open_request(scope=key.scope, use=key.use, environment=key.environment)
+        if queries.replaced(certificate):
+            return turn(key)
+        if under_way is not None:
+            return Turn(US, "Us", "A request for its successor is under way: bring it to an active key.")
+        verb = "ends" if certificate.not_after > now else "has ended"
+        return Turn(US, "Us", f"Request a new certificate: this one {verb} and nothing replaces it.")
+    if key.state in LIVE and key.proof_problem:
+        return Turn(US, "Us", "Find out why the bank refused the key at the last try.")
+    return turn(key)
+
+
 def turn(key: KeyPair) -> Turn:
-    """Return whose turn it is with this key and what they are to do."""
+    """Return whose turn it is with this key and what they are to do, as far as its state tells."""
     return _TURNS[KeyState(key.state)] if key.state != KeyState.CERTIFIED else _certified(key)
 
 
@@ -95,11 +119,13 @@ def _state(number: int, at: datetime | None, reached: int, stopped: bool) -> str
         return "skipped"
     if number > reached + 1:
         return "todo"
-    return "stopped" if stopped else "now"
+    if stopped:
+        return "stopped"
+    return "todo" if number == LAST else "now"  # a key in use has no next step to hurry to
 
 
 def _note(at: datetime | None, more: str) -> str:
-    return ": ".join(part for part in (moment(at) if at else "", more) if part)
+    return ": ".join(part for part in (day(at) if at else "", more) if part)
 
 
 def _submission(key: KeyPair) -> str:

@@ -1,0 +1,361 @@
+"""The pages of a certificate and of a key, the list's columns and filters, and the calendar of expiries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import strip_tags
+
+from audit.recording import Actor, record
+from certificates import holders, operations
+from certificates.holders import Whereabouts
+from certificates.models import Certificate, KeyPair
+from tests.certificates.authority import Authority
+
+Install = Callable[..., Certificate]
+LIST = "admin:certificates_certificate_changelist"
+CALENDAR = "/admin/certificates/certificate/calendar/"
+
+
+@pytest.fixture(autouse=True)
+def clock(now: datetime) -> Iterator[None]:
+    """The console reads the system's clock; the certificates here are made for the tests' day."""
+    with time_machine.travel(now, tick=False):
+        yield
+
+
+class Feeds:
+    """A holder of the tests' own: every scope is a feed."""
+
+    def prove(self, **_: Any) -> str:
+        return "It let us in."
+
+    def whereabouts(self, scope: str) -> Whereabouts:
+        name = scope.partition(":")[2]
+        return Whereabouts(f"Feed {name}", f"/admin/feeds/{name}/", f"The feed of {name} stops.")
+
+    def whereabouts_of(self, scopes: Collection[str]) -> Mapping[str, Whereabouts]:
+        return {scope: self.whereabouts(scope) for scope in scopes}
+
+
+@pytest.fixture
+def feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(holders._HOLDERS, "connection", Feeds())
+
+
+@pytest.fixture
+def orphans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(holders._HOLDERS, "connection", raising=False)
+
+
+def page(instance: KeyPair | Certificate) -> str:
+    return reverse(f"admin:certificates_{instance._meta.model_name}_change", args=[instance.pk])
+
+
+def words(html: str) -> str:
+    """Return what a reader reads below the page's head, in one line."""
+    body = html[
+        html.index('id="content-main"') if 'id="content-main"' in html else html.index('"lk-calendar"') :
+    ]
+    return " ".join(strip_tags(re.sub(r"<(?:dd|li|p|div|text|tspan)\b", " <", body)).split())
+
+
+def read(client: Any, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200
+    return words(answer.content.decode())
+
+
+def told(text: str, *wanted: str) -> list[str]:
+    """Return those of ``wanted`` that the page does not say."""
+    return [sentence for sentence in wanted if sentence not in text]
+
+
+@pytest.mark.parametrize("who", ["operator", "approver", "auditor"])
+def test_the_page_of_a_certificate_answers_an_operator_and_an_auditor(
+    as_: Any, people: Any, feeds: None, install: Install, who: str
+) -> None:
+    certificate = install(by=Actor.user(people["operator"]))
+    text = read(as_(who), page(certificate))
+    assert told(
+        text,
+        "harbor.oauth.test.lockkeeper active OAuth assertion test",
+        "Ends 1 May 2027 331 days",
+        "9 % of the validity has passed",
+        "Feed harbor The feed of harbor stops.",
+        "Client certificate: harbor.oauth.test.lockkeeper; 1 May 2026 – 1 May 2027; RSA, 2048 bits",
+        "Intermediate: Harbour Test Issuing (not a bank)",
+        "Issuer, named only: Harbour Test Root (not a bank)",
+        "Extended key usage client authentication",
+        "keyring “env”, version “test1”",
+        "no: without the keyring this key is lost",
+        "Certificate installed by operator",
+        "BEGIN CERTIFICATE",
+    ) == []  # fmt: skip
+
+
+def test_fingerprints_are_read_in_groups_and_copied_whole(as_: Any, install: Install) -> None:
+    certificate = install()
+    html = as_("auditor").get(page(certificate)).content.decode()
+    printed = [
+        re.sub("<[^>]*>", "", code) for code in re.findall(r'<code class="lk-print">(.*?)</code>', html)
+    ]
+    assert printed == [certificate.sha1, certificate.sha256, certificate.serial, certificate.key.spki_sha256]
+    assert f"<span>{certificate.sha1[:4]}</span><wbr><span>{certificate.sha1[4:8]}</span>" in html
+
+
+def test_the_drawing_has_a_name_a_description_and_no_inline_style(as_: Any, install: Install) -> None:
+    html = as_("auditor").get(page(install())).content.decode()
+    drawings = re.findall(r'<svg class="lk-chain .*?</svg>', html, re.S)
+    assert [("<title" in it, "signed by Intermediate" in it, "style=" in it) for it in drawings] == [
+        (True, True, False)
+    ] * 2
+
+
+def test_only_who_may_read_the_record_is_led_to_its_entries(as_: Any, install: Install) -> None:
+    certificate = install()
+    links = ["/admin/audit/auditentry/" in as_(who).get(page(certificate)).content.decode().split("lk-timeline")[1]
+             for who in ("operator", "auditor")]  # fmt: skip
+    assert links == [False, True]
+
+
+def test_what_was_accepted_and_what_failed_is_said(
+    as_: Any, install: Install, now: datetime, actor: Any
+) -> None:
+    certificate = install()
+    Certificate.objects.filter(pk=certificate.pk).update(
+        warnings=["OU was requested as “A” and issued as “B”."]
+    )
+    operations.record_proof(pk=certificate.key_id, problem="invalid_client", actor=actor, now=now)
+    assert told(
+        read(as_("operator"), page(certificate)),
+        "Accepted, but not as requested OU was requested as “A” and issued as “B”.",
+        "never proven; refused 3 Jun 2026, 12:00 UTC invalid_client",
+        "Us Find out why the bank refused the key at the last try.",
+    ) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ends", "wanted"),
+    [
+        (timedelta(days=61), "Nobody The key is in use."),
+        (timedelta(days=40), "Us Request a new certificate: this one ends and nothing replaces it."),
+        (timedelta(hours=-2), "Us Request a new certificate: this one has ended and nothing replaces it."),
+    ],
+)
+def test_the_turn_follows_the_days_left(
+    as_: Any, install: Install, now: datetime, ends: timedelta, wanted: str
+) -> None:
+    with time_machine.travel(now - timedelta(days=1)):
+        certificate = install(signing={"ends": now + ends})
+    assert wanted in read(as_("operator"), page(certificate))
+
+
+def test_a_renewal_under_way_is_named_and_a_successor_calms(
+    as_: Any, install: Install, request_key: Any, now: datetime
+) -> None:
+    old = install(signing={"ends": now + timedelta(days=20)})
+    request_key()
+    assert "A request for its successor is under way" in read(as_("operator"), page(old))
+    new = install()
+    text = read(as_("operator"), page(old))
+    assert (
+        told(text, "standby", "After 1 May 2026 – 1 May 2027, active", "Before none: it is the first") == []
+    )
+    assert "Before 1 May 2026 – 23 Jun 2026, standby" in read(as_("operator"), page(new))
+
+
+def test_an_issuer_that_ends_first_is_marked(
+    as_: Any, root: Authority, install: Install, request_key: Any, now: datetime, actor: Any
+) -> None:
+    from tests.certificates.authority import pem
+
+    short = Authority("Harbour Test Short (not a bank)", root, ends=now + timedelta(days=30))
+    key = request_key()
+    leaf = short.sign(key.csr_pem)
+    material = pem(leaf, short.certificate, root.certificate)
+    certificate = operations.install_certificate(scope=key.scope, material=material, actor=actor, now=now)
+    assert "Ends soon: 30 days" in read(as_("operator"), page(certificate))
+
+
+def test_uses_are_one_line(as_: Any, install: Install, now: datetime) -> None:
+    key = install().key
+    for hours in range(3):
+        with transaction.atomic():
+            record(verb="certificates.key_used", actor=Actor.task("pull_feeds"), subject=key,
+                   now=now + timedelta(hours=hours), data={"purpose": "pull"})  # fmt: skip
+    assert (
+        "Used 3 times for “pull” first 3 Jun 2026, 12:00 UTC, last 3 Jun 2026, 14:00 UTC by task pull_feeds"
+        in read(as_("operator"), page(key))
+    )
+
+
+def test_the_page_of_a_request_shows_its_way_and_the_turn(
+    as_: Any, orphans: None, request_key: Any, now: datetime, actor: Any
+) -> None:
+    key = request_key()
+    operations.mark_submitted(pk=key.pk, actor=actor, now=now, reference="JPM-1")
+    assert told(
+        read(as_("operator"), page(key)),
+        "Requested Done 3 Jun 2026",
+        "Submitted Done 3 Jun 2026: to J.P. Morgan developer portal, reference JPM-1",
+        "Certified Next Proven Not yet Active Not yet Retired Not yet",
+        "Turn J.P. Morgan Sign the request; then we install the certificate.",
+        "No owner of this name answers",
+        "BEGIN CERTIFICATE REQUEST",
+    ) == []  # fmt: skip
+
+
+def test_the_page_of_a_rejected_request_stops_and_of_a_destroyed_key_says_what_is_gone(
+    as_: Any, request_key: Any, now: datetime, actor: Any
+) -> None:
+    key = operations.reject_key(pk=request_key().pk, actor=actor, now=now, reason="Wrong unit.")
+    text = read(as_("operator"), page(key))
+    assert told(text, "Submitted Stopped here", "Us Make a new request", "“Wrong unit.”") == []
+    operations.destroy_key(pk=key.pk, actor=actor, now=now)
+    assert "nothing: the private key was destroyed" in read(as_("operator"), page(key))
+
+
+def test_a_row_of_the_list_says_all_in_words(
+    as_: Any, people: Any, feeds: None, install: Install, now: datetime, actor: Any
+) -> None:
+    certificate = install()
+    KeyPair.objects.filter(pk=certificate.key_id).update(owner=people["approver"])
+    operations.record_proof(pk=certificate.key_id, proven="It let us in.", actor=actor, now=now)
+    client = as_("operator")
+    html = client.get(reverse(LIST)).content.decode()
+    row = " ".join(
+        strip_tags(html[html.index('id="result_list"') :].split("<tbody")[1]).split(">", 1)[1].split()
+    )
+    assert told(row, "ends 1 May 2027 · 331 days", "active", "approver", "Feed harbor", "3 Jun 2026") == []
+    assert 'href="/admin/feeds/harbor/"' in html
+
+
+def test_a_list_asks_no_holder_row_by_row(
+    as_: Any, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneByOne:
+        prove = whereabouts = lambda self, *_, **__: pytest.fail("asked for a single row")
+
+    monkeypatch.setitem(holders._HOLDERS, "connection", OneByOne())
+    install()
+    assert ">harbor</span>" in as_("operator").get(reverse(LIST)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"ends": "ended"}, ["ended"]),
+        ({"ends": "30"}, ["month"]),
+        ({"ends": "90"}, ["month", "quarter"]),
+        ({"key__state__exact": "retired"}, ["gone"]),
+        ({"key__environment__exact": "production"}, []),
+        ({"not_after__date__gte": "2026-06-20", "not_after__date__lte": "2026-06-30"}, ["month", "gone"]),
+        ({"q": "connection:quarter"}, ["quarter"]),
+        ({"q": "oauth"}, ["ended", "month", "gone", "quarter"]),
+    ],
+)
+def test_filters_and_search_find_the_rows(
+    as_: Any, install: Install, now: datetime, actor: Any, query: dict[str, str], shown: list[str]
+) -> None:
+    for label, days in (("ended", 1), ("month", 21), ("gone", 22), ("quarter", 80)):
+        with time_machine.travel(now - timedelta(days=2)):
+            found = install(f"connection:{label}", signing={"ends": now + timedelta(days=days)})
+        if label == "gone":
+            operations.retire_key(pk=found.key_id, actor=actor, now=now)
+    with time_machine.travel(now + timedelta(days=1)):
+        rows = as_("operator").get(reverse(LIST), query).context["cl"].result_list
+        assert [row.key.scope.partition(":")[2] for row in rows] == shown
+
+
+def test_the_list_counts_what_ends_and_leads_there(as_: Any, install: Install, now: datetime) -> None:
+    install(signing={"ends": now + timedelta(days=10)})
+    install("connection:kettle", signing={"ends": now + timedelta(days=70)})
+    html = as_("operator").get(reverse(LIST)).content.decode()
+    assert re.findall(r'href="\?ends=(\w+)"[^>]*><span class="lk-ends-number">(\d+)', html) == [
+        ("ended", "0"),
+        ("30", "1"),
+        ("60", "1"),
+        ("90", "2"),
+    ]
+    assert f'href="{CALENDAR}"' in html
+
+
+@pytest.mark.parametrize("who", ["operator", "approver", "auditor"])
+def test_the_calendar_shows_ends_in_their_weeks(as_: Any, install: Install, now: datetime, who: str) -> None:
+    with time_machine.travel(now - timedelta(days=9)):
+        install("connection:ended", signing={"ends": now - timedelta(days=3)})
+    install("connection:soon", signing={"ends": datetime(2026, 6, 30, 23, tzinfo=UTC)})
+    install("connection:later", signing={"ends": datetime(2027, 1, 15, tzinfo=UTC)})
+    text = read(as_(who), CALENDAR)
+    assert told(
+        text,
+        "2 certificates in use end from today",
+        "Ended and still in use ended OAuth assertion, test 31 May 2026 · 3 days ago",
+        "June 2026 1 ends 1–7 Today, 3 Jun 2026 8–14 15–21 22–28 29–30 soon",
+        "July 2026 none ends",
+        "January 2027 1 ends 1–7 8–14 15–21 later OAuth assertion, test 15 Jan 2027 · 225 days",
+        "February 2027 none ends 1–7 8–14 15–21 22–28 March 2027",
+        "June 2027 none ends",
+    ) == []  # fmt: skip
+    assert "July 2027" not in text
+
+
+def test_the_calendar_leaves_out_what_is_not_in_use_and_says_what_is_replaced(
+    as_: Any, install: Install, now: datetime, actor: Any
+) -> None:
+    install(signing={"ends": now + timedelta(days=20)})
+    install(signing={"ends": now + timedelta(days=200)})
+    operations.retire_key(pk=install("connection:gone").key_id, actor=actor, now=now)
+    text = read(as_("operator"), CALENDAR)
+    assert ("23 Jun 2026 · replaced" in text, "20 Dec 2026 · 200 days" in text, "gone" in text) == (
+        True,
+        True,
+        False,
+    )
+
+
+def test_a_crowded_week_leads_to_the_list(
+    as_: Any, install: Install, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certificates.admin.calendar.MOST", 1)
+    for label in ("one", "two", "three"):
+        install(f"connection:{label}", signing={"ends": datetime(2026, 6, 10, tzinfo=UTC)})
+    client = as_("operator")
+    html = client.get(CALENDAR).content.decode()
+    found = re.search(r'href="([^"]+)">and 2 more', html)
+    assert found
+    assert client.get(found[1].replace("&amp;", "&")).context["cl"].result_count == 3
+
+
+def test_an_outsider_sees_neither_calendar_nor_list(as_: Any, install: Install) -> None:
+    install()
+    client = as_("outsider")
+    assert [client.get(url).status_code for url in (CALENDAR, reverse(LIST))] == [403, 403]
+
+
+def test_a_stranger_is_asked_to_sign_in(client: Any, db: Any) -> None:
+    answer = client.get(CALENDAR)
+    assert (answer.status_code, answer["Location"].startswith("/admin/login/")) == (302, True)
+
+
+@pytest.mark.parametrize("what", ["calendar", "certificate", "keypair"])
+def test_pages_take_the_same_queries_however_many_there_are(as_: Any, install: Install, what: str) -> None:
+    first, client, counts = install(), as_("operator"), []
+    url = CALENDAR if what == "calendar" else page(first if what == "certificate" else first.key)
+    for labels in ((), ("one", "two")):
+        for label in labels:
+            install(f"connection:{label}")
+        client.get(url)
+        with CaptureQueriesContext(connection) as asked:
+            client.get(url)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
