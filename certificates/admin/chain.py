@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certificates.admin.looks import day, left_words
-from certificates.x509 import Portrait
+from certificates.x509 import Facts
 
 WIDTH, HEIGHT = 290, 132
 GAP_ACROSS, GAP_DOWN = 45, 44
@@ -62,7 +62,7 @@ class Drawing:
     arrows: tuple[Arrow, ...]
 
 
-def links(leaf: Portrait, issuers: Sequence[Portrait], *, now: datetime) -> tuple[Link, ...]:
+def links(leaf: Facts, issuers: Sequence[Facts], *, now: datetime) -> tuple[Link, ...]:
     """Return the chain from the client's certificate to its root; a root that is not kept is named only."""
     whole = [leaf, *issuers]
     found = [_link(item, leaf, now) for item in whole]
@@ -71,7 +71,7 @@ def links(leaf: Portrait, issuers: Sequence[Portrait], *, now: datetime) -> tupl
         found.append(
             Link(
                 role="Issuer, named only",
-                name=top.issuer_name,
+                name=issuer_name(top),
                 validity="not sent with the certificate",
                 key="the bank holds it",
                 mark="",
@@ -79,6 +79,18 @@ def links(leaf: Portrait, issuers: Sequence[Portrait], *, now: datetime) -> tupl
             )
         )
     return tuple(found)
+
+
+def issuer_name(item: Facts) -> str:
+    """Return the common name of the issuer, or all of its name where it has none."""
+    named = dict(item.issuer)
+    return named.get("CN") or ", ".join(f"{short}={value}" for short, value in item.issuer)
+
+
+def key_words(algorithm: str) -> str:
+    """Return “RSA 2048” for rsa-2048 and “EC P-256” for ec-p256."""
+    kind, _, size = algorithm.upper().partition("-")
+    return f"{kind} {size.replace('P', 'P-')}".strip()
 
 
 def across(chain: Sequence[Link]) -> Drawing:
@@ -118,22 +130,22 @@ def _lines(name: str) -> list[str]:
     return [line.replace(_BREAK, "") for line in lines] or [name]
 
 
-def _link(item: Portrait, leaf: Portrait, now: datetime) -> Link:
+def _link(item: Facts, leaf: Facts, now: datetime) -> Link:
     if item is leaf:
         role = "Client certificate, signed by itself" if item.self_signed else "Client certificate"
     else:
         role = "Root" if item.self_signed else "Intermediate"
     return Link(
         role=role,
-        name=item.name,
+        name=item.common_name,
         validity=f"{day(item.begins)} – {day(item.ends)}",
-        key=item.key,
+        key=key_words(item.key),
         mark=_mark(item, leaf, now),
         kept=True,
     )
 
 
-def _mark(item: Portrait, leaf: Portrait, now: datetime) -> str:
+def _mark(item: Facts, leaf: Facts, now: datetime) -> str:
     if item.ends <= now:
         return f"Ended {day(item.ends)}"
     if item.begins > now:

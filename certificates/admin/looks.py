@@ -102,7 +102,7 @@ def dotted(name: str) -> SafeString:
     """Return a common name that breaks after its dots."""
     *before, last = name.split(".")
     broken = format_html_join("", "{}.<wbr>", ((part,) for part in before))
-    return format_html('<span class="lk-name">{}{}</span>', broken, last)
+    return format_html('<span class="lk-name" title="{}">{}{}</span>', name, broken, last)
 
 
 def purpose(key: KeyPair) -> SafeString:

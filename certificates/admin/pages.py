@@ -13,6 +13,15 @@ from certificates.admin import chain, looks, story, track
 from certificates.models import LIVE, Certificate, KeyPair
 from certificates.timeline import timeline
 
+LABELS = {
+    "C": "Country",
+    "ST": "State",
+    "L": "Locality",
+    "O": "Organization",
+    "OU": "Unit",
+    "CN": "Common name",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -35,6 +44,7 @@ class KeyFacts:
     owner: str
     proof: str
     proof_problem: str
+    kind: str
     fingerprint: str
     seal: queries.Seal | None
     lines: Sequence[story.Line]
@@ -49,7 +59,8 @@ class CertificatePage:
     chip: str
     certificate: Certificate
     expiry: looks.Expiry
-    leaf: x509.Portrait | None
+    leaf: x509.Facts | None
+    names: Sequence[tuple[str, Sequence[tuple[str, str]]]]
     links: Sequence[chain.Link]
     drawings: Sequence[chain.Drawing]
     begins: str
@@ -77,8 +88,9 @@ class KeyPage:
 
 def certificate_page(certificate: Certificate, *, now: datetime) -> CertificatePage:
     """Return all that the console shows of ``certificate``."""
-    leaf, issuers = _portraits(certificate)
+    leaf, issuers = _read(certificate)
     found = chain.links(leaf, issuers, now=now) if leaf else ()
+    names = (("Subject", _labelled(leaf.subject)), ("Issuer", _labelled(leaf.issuer))) if leaf else ()
     before, after = queries.neighbours(certificate)
     return CertificatePage(
         facts=_facts(certificate.key, certificate, now),
@@ -86,6 +98,7 @@ def certificate_page(certificate: Certificate, *, now: datetime) -> CertificateP
         certificate=certificate,
         expiry=_expiry(certificate, now),
         leaf=leaf,
+        names=names,
         links=found,
         drawings=(chain.across(found), chain.down(found)) if found else (),
         begins=looks.moment(certificate.not_before),
@@ -127,6 +140,7 @@ def _facts(key: KeyPair, certificate: Certificate | None, now: datetime) -> KeyF
         owner=key.owner.get_username() if key.owner else "",
         proof=looks.proof_words(key),
         proof_problem=key.proof_problem,
+        kind=chain.key_words(key.algorithm),
         fingerprint=looks.grouped(key.spki_sha256),
         seal=queries.seal_of(key),
         lines=story.tell(told),
@@ -134,11 +148,16 @@ def _facts(key: KeyPair, certificate: Certificate | None, now: datetime) -> KeyF
     )
 
 
-def _portraits(certificate: Certificate) -> tuple[x509.Portrait | None, Sequence[x509.Portrait]]:
+def _read(certificate: Certificate) -> tuple[x509.Facts | None, Sequence[x509.Facts]]:
     try:
-        return x509.portraits(certificate.pem)[0], x509.portraits(certificate.chain_pem)
-    except (ValueError, IndexError):
+        leaf, *issuers = x509.chain_of(certificate.pem, certificate.chain_pem)
+    except ValueError:
         return None, ()
+    return leaf, issuers
+
+
+def _labelled(name: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    return [(f"{LABELS[short]} ({short})" if short in LABELS else short, value) for short, value in name]
 
 
 def _expiry(certificate: Certificate, now: datetime) -> looks.Expiry:

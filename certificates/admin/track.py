@@ -71,7 +71,7 @@ def renewal(key: KeyPair, certificate: Certificate, *, now: datetime) -> Turn:
             return turn(key)
         if under_way is not None:
             return Turn(US, "Us", "A request for its successor is under way: bring it to an active key.")
-        verb = "ends" if certificate.not_after > now else "has ended"
+        verb = "ends soon" if certificate.not_after > now else "has ended"
         return Turn(US, "Us", f"Request a new certificate: this one {verb} and nothing replaces it.")
     if key.state in LIVE and key.proof_problem:
         return Turn(US, "Us", "Find out why the bank refused the key at the last try.")

@@ -5,7 +5,6 @@ from certificates.x509.description import Facts, chain_of, describe
 from certificates.x509.extensions import CLIENT_AUTH, Usages, usages
 from certificates.x509.facts import pem, serial, serial_number, sha1, sha256
 from certificates.x509.material import LARGEST, Material, parse
-from certificates.x509.portrait import NameField, Portrait, portrait, portraits
 from certificates.x509.private import PRIVATE_KEY, holds_private_key
 from certificates.x509.problem import Problem
 from certificates.x509.request import (
@@ -41,9 +40,7 @@ __all__ = [
     "Drift",
     "Facts",
     "Material",
-    "NameField",
     "Path",
-    "Portrait",
     "PrivateKey",
     "Problem",
     "Subject",
@@ -66,8 +63,6 @@ __all__ = [
     "parse",
     "path_from",
     "pem",
-    "portrait",
-    "portraits",
     "proves_possession",
     "self_sign",
     "self_signed",

@@ -91,10 +91,10 @@ def test_the_page_of_a_certificate_answers_an_operator_and_an_auditor(
         "Ends 1 May 2027 331 days",
         "9 % of the validity has passed",
         "Feed harbor The feed of harbor stops.",
-        "Client certificate: harbor.oauth.test.lockkeeper; 1 May 2026 – 1 May 2027; RSA, 2048 bits",
+        "Client certificate: harbor.oauth.test.lockkeeper; 1 May 2026 – 1 May 2027; RSA 2048",
         "Intermediate: Harbour Test Issuing (not a bank)",
         "Issuer, named only: Harbour Test Root (not a bank)",
-        "Extended key usage client authentication",
+        "Extended key usage clientAuth",
         "keyring “env”, version “test1”",
         "no: without the keyring this key is lost",
         "Certificate installed by operator",
@@ -147,7 +147,7 @@ def test_what_was_accepted_and_what_failed_is_said(
     ("ends", "wanted"),
     [
         (timedelta(days=61), "Nobody The key is in use."),
-        (timedelta(days=40), "Us Request a new certificate: this one ends and nothing replaces it."),
+        (timedelta(days=40), "Us Request a new certificate: this one ends soon and nothing replaces it."),
         (timedelta(hours=-2), "Us Request a new certificate: this one has ended and nothing replaces it."),
     ],
 )
@@ -267,8 +267,8 @@ def test_filters_and_search_find_the_rows(as_: Any, install: Install, now: datet
         found = install(f"connection:{label}", signing={"ends": now + timedelta(days=days)})
         if label == "gone":
             operations.retire_key(pk=found.key_id, actor=actor, now=now)
-    client, shown = as_("operator"), []
     with time_machine.travel(now + timedelta(days=1)):
+        client, shown = as_("operator"), []
         for query, _ in FOUND_BY:
             rows = client.get(reverse(LIST), query).context["cl"].result_list
             shown.append((query, [row.key.scope.partition(":")[2] for row in rows]))
