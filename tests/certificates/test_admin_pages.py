@@ -1,10 +1,10 @@
-"""The pages of a certificate and of a key, the list's columns and filters, and the calendar of expiries."""
+"""The pages of a certificate and of a key, the list's columns and filters, and what they ask the database."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from certificates import holders, operations
 from certificates.holders import Whereabouts
 from certificates.models import Certificate, KeyPair
 from tests.certificates.authority import Authority
+from tests.certificates.reading import page, read, told
 
 Install = Callable[..., Certificate]
 LIST = "admin:certificates_certificate_changelist"
@@ -54,29 +55,6 @@ def feeds(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def orphans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(holders._HOLDERS, "connection", raising=False)
-
-
-def page(instance: KeyPair | Certificate) -> str:
-    return reverse(f"admin:certificates_{instance._meta.model_name}_change", args=[instance.pk])
-
-
-def words(html: str) -> str:
-    """Return what a reader reads below the page's head, in one line."""
-    body = html[
-        html.index('id="content-main"') if 'id="content-main"' in html else html.index('"lk-calendar"') :
-    ]
-    return " ".join(strip_tags(re.sub(r"<(?:dd|dt|li|p|br|div|span|text)\b", r" \g<0>", body)).split())
-
-
-def read(client: Any, url: str) -> str:
-    answer = client.get(url)
-    assert answer.status_code == 200
-    return words(answer.content.decode())
-
-
-def told(text: str, *wanted: str) -> list[str]:
-    """Return those of ``wanted`` that the page does not say."""
-    return [sentence for sentence in wanted if sentence not in text]
 
 
 @pytest.mark.parametrize("who", ["operator", "approver", "auditor"])
@@ -286,64 +264,6 @@ def test_the_list_counts_what_ends_and_leads_there(as_: Any, install: Install, n
         ("90", "2"),
     ]
     assert f'href="{CALENDAR}"' in html
-
-
-@pytest.mark.parametrize("who", ["operator", "approver", "auditor"])
-def test_the_calendar_shows_ends_in_their_weeks(as_: Any, install: Install, now: datetime, who: str) -> None:
-    install("connection:ended", signing={"ends": now + timedelta(hours=1)})
-    install("connection:soon", signing={"ends": datetime(2026, 6, 30, 23, tzinfo=UTC)})
-    install("connection:later", signing={"ends": datetime(2027, 1, 15, tzinfo=UTC)})
-    with time_machine.travel(now + timedelta(days=3), tick=False):
-        text = read(as_(who), CALENDAR)
-    assert told(
-        text,
-        "2 certificates in use end from today",
-        "Ended and still in use ended OAuth assertion, test 3 Jun 2026 · 2 days ago",
-        "June 2026 1 ends 1–7 Today, 6 Jun 2026 8–14 15–21 22–28 29–30 soon",
-        "July 2026 none ends",
-        "January 2027 1 ends 1–7 8–14 15–21 later OAuth assertion, test 15 Jan 2027 · 222 days",
-        "February 2027 none ends 1–7 8–14 15–21 22–28 March 2027",
-        "June 2027 none ends",
-    ) == []  # fmt: skip
-    assert "July 2027" not in text
-
-
-def test_the_calendar_leaves_out_what_is_not_in_use_and_says_what_is_replaced(
-    as_: Any, install: Install, now: datetime, actor: Any
-) -> None:
-    install(signing={"ends": now + timedelta(days=20)})
-    install(signing={"ends": now + timedelta(days=200)})
-    operations.retire_key(pk=install("connection:gone").key_id, actor=actor, now=now)
-    text = read(as_("operator"), CALENDAR)
-    assert ("23 Jun 2026 · replaced" in text, "20 Dec 2026 · 200 days" in text, "gone" in text) == (
-        True,
-        True,
-        False,
-    )
-
-
-def test_a_crowded_week_leads_to_the_list(
-    as_: Any, install: Install, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("certificates.admin.calendar.MOST", 1)
-    for label in ("one", "two", "three"):
-        install(f"connection:{label}", signing={"ends": datetime(2026, 6, 10, tzinfo=UTC)})
-    client = as_("operator")
-    html = client.get(CALENDAR).content.decode()
-    found = re.search(r'href="([^"]+)">and 2 more', html)
-    assert found
-    assert client.get(found[1].replace("&amp;", "&")).context["cl"].result_count == 3
-
-
-def test_an_outsider_sees_neither_calendar_nor_list(as_: Any, install: Install) -> None:
-    install()
-    client = as_("outsider")
-    assert [client.get(url).status_code for url in (CALENDAR, reverse(LIST))] == [403, 403]
-
-
-def test_a_stranger_is_asked_to_sign_in(client: Any, db: Any) -> None:
-    answer = client.get(CALENDAR)
-    assert (answer.status_code, answer["Location"].startswith("/admin/login/")) == (302, True)
 
 
 @pytest.mark.parametrize("what", ["calendar", "certificate", "keypair"])
