@@ -25,7 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused
-from certificates import kek, providers, vault, x509
+from certificates import admission, kek, providers, vault, x509
 from certificates.models import KekCanary, KeyEnvelope, KeyPair
 
 _CANARY = b"a canary sings under the right key only"
@@ -191,11 +191,7 @@ def _prove(active: kek.KekProvider, *, now: datetime) -> None:
     canary = KekCanary.objects.filter(provider=active.name, kek_version=version).first()
     if canary is None:
         wrapped = active.wrap(_CANARY, _canary_facts(version))
-        canary, _ = KekCanary.objects.get_or_create(
-            provider=active.name,
-            kek_version=version,
-            defaults={"wrapped": wrapped.blob, "nonce": wrapped.nonce, "created_at": now},
-        )
+        canary = admission.lay_canary(wrapped, now=now)
     _sing(canary, active)
 
 

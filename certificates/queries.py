@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from certificates.models import LIVE, OPEN, Certificate, KeyEnvelope, KeyPair, KeyState
+from certificates import permits
+from certificates.models import (
+    LIVE,
+    OPEN,
+    Act,
+    Approval,
+    ApprovalState,
+    Certificate,
+    KeyEnvelope,
+    KeyPair,
+    KeyState,
+)
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
@@ -50,6 +62,17 @@ def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
     return KeyPair.objects.filter(
         common_name=common_name, state__in=LIVE, certificate__not_after__gt=now
     ).order_by("created_at", "pk")
+
+
+def decidable(*, user: Any, now: datetime) -> list[Approval]:
+    """Return the requests of others that this person may allow or decline now, the oldest first."""
+    if not user.has_perm(permits.MAY_DECIDE):
+        return []
+    me = f"user:{user.pk}"
+    acts = [act for act, right in permits.RIGHTS.items() if user.has_perm(right)]
+    found = Approval.objects.filter(state=ApprovalState.REQUESTED, act__in=acts, expires_at__gt=now)
+    found = found.exclude(requested_by=me).exclude(act=Act.ACTIVATE, key__installed_by=me)
+    return list(found.select_related("key").order_by("requested_at", "pk"))
 
 
 def envelopes_per_version() -> dict[tuple[str, str], int]:

@@ -16,3 +16,8 @@ def warn_expiring_certificates() -> int:
 def retire_expired_keys() -> int:
     """Retire standby keys whose certificates have ended; return how many."""
     return len(operations.retire_expired(actor=Actor.task("retire_expired_keys"), now=timezone.now()))
+
+
+def lapse_approvals() -> int:
+    """Close the requests and unused approvals whose time is over; return how many."""
+    return len(operations.lapse_overdue(actor=Actor.task("lapse_approvals"), now=timezone.now()))

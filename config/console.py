@@ -47,6 +47,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Keys", "certificates.KeyPair", "key"),
             ("Certificates", "certificates.Certificate", "verified_user"),
+            ("Approvals", "certificates.Approval", "group_add"),
         ),
     ),
     ("Audit", (("Audit record", "audit.AuditEntry", "history_edu"),)),

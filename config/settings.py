@@ -83,6 +83,8 @@ KEK_OPTIONS: dict[str, str] = {
     "vault_token_file": os.environ.get("VAULT_TOKEN_FILE", ""),
     "vault_token": "" if os.environ.get("VAULT_TOKEN_FILE") else secret("VAULT_TOKEN"),
 }
+# Whether a private key may leave as PKCS#12 at all; each export takes two people even then.
+ALLOW_KEY_EXPORT = env.bool("ALLOW_KEY_EXPORT", default=False)
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

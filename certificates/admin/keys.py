@@ -13,13 +13,12 @@ from unfold.admin import ModelAdmin
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from certificates import operations
 from certificates.admin import looks
+from certificates.admin.approvals import ASKING, request_links
 from certificates.admin.forms import UploadForm
 from certificates.admin.listing import WithWhereabouts, used_by
 from certificates.admin.pages import key_page
 from certificates.admin.track import turn
 from certificates.models import LIVE, OPEN, WAITING, KeyPair, KeyState
-
-ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
 
 
 @admin.register(KeyPair)
@@ -41,7 +40,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
                when=lambda key: key.state in WAITING),
         Button(name="activate", label="Activate", operation=operations.activate_key,
                permission="certificates.activate_keypair",
-               when=lambda key: key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
+               when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
                warning="From now on this key is used; the one active before stands by."),
         Button(name="retire", label="Retire", operation=operations.retire_key, reason=True, style="danger",
                permission="certificates.retire_keypair", when=lambda key: key.state in LIVE,
@@ -52,9 +51,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
                operation=operations.mark_compromised, permission="certificates.compromise_keypair",
                when=lambda key: key.state in (*OPEN, *LIVE, KeyState.RETIRED, KeyState.REJECTED),
                warning="Every use of this key stops at once. Tell the bank as well."),
-        Button(name="destroy", label="Destroy", operation=operations.destroy_key, reason=True, style="danger",
-               permission="certificates.destroy_keypair", when=lambda key: key.state in ENDED,
-               warning="The private key is removed for good. Backups made before still hold it, sealed."),
+        *ASKING,
     )  # fmt: skip
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WithWhereabouts]:
@@ -74,6 +71,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         key = self.get_object(request, object_id)
         if key is not None and self.has_view_permission(request, key):
             context["page"] = key_page(key, now=timezone.now())
+            context["asked"] = request_links(key)
             context["may_read_record"] = request.user.has_perm("audit.view_auditentry")
             context["subtitle"] = key.common_name
         return super().change_view(request, object_id, form_url, context)

@@ -1,16 +1,31 @@
 """The only writers of keys and certificates."""
 
+from certificates.operations.approvals import (
+    ApprovalLapsed,
+    ApprovalRefused,
+    SecondPersonNeeded,
+    approve,
+    decline,
+    lapse_overdue,
+    request_approval,
+    withdraw,
+)
 from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
 from certificates.operations.expiry import describe, record_expiry_notices
+from certificates.operations.export import ExportRefused, export_key
 from certificates.operations.installation import ImportRefused, install_certificate, install_for_request
+from certificates.operations.keyring import KeyringRefused, waiting_versions
 from certificates.operations.lifecycle import (
     ActivationRefused,
-    SecondPersonNeeded,
+    Destroyed,
+    activate_approved,
     activate_key,
-    destroy_key,
+    backups_sentence,
+    destroy_approved,
     mark_compromised,
     retire_expired,
     retire_key,
+    sealed_under,
 )
 from certificates.operations.proof import prove_key, record_proof
 from certificates.operations.requests import (
@@ -23,26 +38,41 @@ from certificates.operations.requests import (
 
 __all__ = [
     "ActivationRefused",
+    "ApprovalLapsed",
+    "ApprovalRefused",
+    "Destroyed",
+    "ExportRefused",
     "ImportRefused",
+    "KeyringRefused",
     "Proof",
     "RequestRefused",
     "Rotation",
     "SecondPersonNeeded",
+    "activate_approved",
     "activate_key",
+    "approve",
+    "backups_sentence",
+    "decline",
     "default_subject",
     "describe",
-    "destroy_key",
+    "destroy_approved",
+    "export_key",
     "generate_csr",
     "install_certificate",
     "install_for_request",
+    "lapse_overdue",
     "mark_compromised",
     "mark_submitted",
     "prove_key",
     "record_expiry_notices",
     "record_proof",
     "reject_key",
+    "request_approval",
     "retire_expired",
     "retire_key",
     "rotate_keks",
+    "sealed_under",
     "verify_custody",
+    "waiting_versions",
+    "withdraw",
 ]

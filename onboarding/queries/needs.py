@@ -54,6 +54,8 @@ def what_needs_me_now(user: Any, *, now: datetime) -> list[NeedsMe]:
         rows += _findings(now=now)
     if user.has_perm("certificates.view_certificate"):
         rows += _certificates(now=now)
+    if user.has_perm("certificates.view_approval"):
+        rows += _approvals(user, now=now)
     if user.has_perm("onboarding.view_message"):
         rows += _mails(now=now)
     return sorted(rows, key=lambda row: (row.rank, -row.waited, row.subject))
@@ -218,6 +220,24 @@ def _certificates(*, now: datetime) -> Iterator[NeedsMe]:
             action="Request a new certificate",
             rank=0 if left <= CERTIFICATE_URGENT else 5,
             waited=-left.days,
+        )
+
+
+def _approvals(user: Any, *, now: datetime) -> Iterator[NeedsMe]:
+    for approval in certificates.decidable(user=user, now=now):
+        hours = int((approval.expires_at - now).total_seconds() // 3600)
+        yield NeedsMe(
+            kind="Approval wanted",
+            subject=f"{approval.get_act_display()}: {approval.key.common_name if approval.key else approval.target}",
+            url=reverse("admin:certificates_approval_change", args=[approval.pk]),
+            reason=f"Somebody asked: {approval.reason}",
+            consequence="It takes a second person, and the request lapses.",
+            holder=clock.US,
+            holder_words=HOLDERS[clock.US],
+            age=f"{hours} hour{'' if hours == 1 else 's'} left",
+            action="Allow or decline",
+            rank=1,
+            waited=-hours,
         )
 
 
