@@ -29,8 +29,7 @@ class Button:
     """One act a person may take on an object's page.
 
     ``operation`` is called as ``operation(pk=…, actor=…, now=…, reason=…, **form.cleaned_data)``; it raises
-    OperationRefused where it will not. ``when`` says whether to show the button for this object now. ``answer`` makes
-    the response out of what the operation returned, where that is a download.
+    OperationRefused where it will not. ``when`` says whether to show the button for this object now.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Button:
     warning: str = ""
     style: str = "primary"
     done: str = ""
-    answer: Callable[[Any], HttpResponse] | None = None
 
 
 class TransitionAdmin:
@@ -96,25 +94,28 @@ class TransitionAdmin:
         posted = request.method == "POST"
         form = _form_class(button)(request.POST if posted else None, request.FILES if posted else None)
         if posted and form.is_valid():
-            try:
-                return self._act(request, obj, button, form)
-            except OperationRefused as problem:
-                form.add_error(None, problem.sentence)
-                for item in problem.missing:
-                    form.add_error(None, f"Missing: {item}")
+            problem = self._act(request, obj, button, form)
+            if problem is None:
+                return HttpResponseRedirect(self._object_url(obj))
+            form.add_error(None, problem.sentence)
+            for item in problem.missing:
+                form.add_error(None, f"Missing: {item}")
         return self._confirmation(request, obj, button, form)
 
     @sensitive_variables()
-    def _act(self, request: HttpRequest, obj: Any, button: Button, form: forms.Form) -> HttpResponse:
+    def _act(
+        self, request: HttpRequest, obj: Any, button: Button, form: forms.Form
+    ) -> OperationRefused | None:
         values = dict(form.cleaned_data)
         reason = values.pop("reason", "")
-        outcome = button.operation(
-            pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values
-        )
-        if button.answer is not None:
-            return button.answer(outcome)
+        try:
+            button.operation(
+                pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values
+            )
+        except OperationRefused as refusal:
+            return refusal
         messages.success(request, button.done or f"Done: {button.label}.")
-        return HttpResponseRedirect(self._object_url(obj))
+        return None
 
     def _confirmation(self, request: HttpRequest, obj: Any, button: Button, form: forms.Form) -> HttpResponse:
         context = {

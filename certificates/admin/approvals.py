@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -21,6 +23,7 @@ from unfold.admin import ModelAdmin
 
 from audit.recording import Actor
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
+from audit.workflow import OperationRefused
 from certificates import operations, permits
 from certificates.admin.approval_forms import KeyringForm, PassphraseForm
 from certificates.models import UNDECIDED, Act, Approval, ApprovalState, KeyPair, KeyState
@@ -69,18 +72,6 @@ ASKING = (
 """The buttons of a key's page that begin an act of two people."""
 
 
-def _download(content: Any) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type="application/x-pkcs12",
-        headers={
-            "Content-Disposition": 'attachment; filename="key.p12"',
-            "Cache-Control": "no-store, private",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
-
-
 @admin.register(Approval)
 class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     list_display = ("act", "about", "asked_by", "reason", "expires_at", "state")
@@ -111,7 +102,7 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         Button(name="withdraw", label="Withdraw", operation=operations.withdraw, permission=permits.MAY_ASK,
                reason=True, when=lambda one: one.state in UNDECIDED),
         Button(name="export", label="Download the key", operation=operations.export_key, form=PassphraseForm,
-               permission=permits.MAY_ASK, answer=_download, style="danger",
+               permission=permits.MAY_ASK, style="danger",
                when=lambda one: one.act == Act.EXPORT and one.state == ApprovalState.APPROVED,
                warning="The file is made once. If the download fails, somebody has to ask again."),
     )  # fmt: skip
@@ -131,7 +122,30 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     @method_decorator(sensitive_post_parameters())
     @sensitive_variables()
     def transition_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        return super().transition_view(request, object_id, name)
+        """As the base; an export is answered by its file."""
+        response = super().transition_view(request, object_id, name)
+        exported: bytes | None = request.__dict__.pop("_exported", None)
+        if exported is None:
+            return response
+        headers = {
+            "Content-Disposition": 'attachment; filename="key.p12"',
+            "Cache-Control": "no-store, private",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HttpResponse(exported, content_type="application/x-pkcs12", headers=headers)
+
+    @sensitive_variables()
+    def _act(
+        self, request: HttpRequest, obj: Any, button: Button, form: forms.Form
+    ) -> OperationRefused | None:
+        if button.name != "export":
+            return super()._act(request, obj, button, form)
+
+        @sensitive_variables()
+        def export(**values: Any) -> None:
+            request.__dict__["_exported"] = operations.export_key(**values)
+
+        return super()._act(request, obj, replace(button, operation=export), form)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:
         found: QuerySet[Approval] = super().get_queryset(request)
@@ -158,11 +172,11 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
 
     @admin.display(description="asked by", ordering="requested_by")
     def asked_by(self, approval: Any) -> str:
-        return approval.asked_by_name or approval.requested_by
+        return str(approval.asked_by_name or approval.requested_by)
 
     @admin.display(description="decided by")
     def decided_by_name(self, approval: Any) -> str:
-        return approval.decided_by_username or approval.decided_by or "–"
+        return str(approval.decided_by_username or approval.decided_by or "–")
 
     @admin.display(description="key")
     def key_link(self, approval: Any) -> SafeString:

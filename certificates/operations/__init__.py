@@ -1,9 +1,7 @@
 """The only writers of keys and certificates."""
 
 from certificates.operations.approvals import (
-    ApprovalLapsed,
     ApprovalRefused,
-    SecondPersonNeeded,
     approve,
     decline,
     lapse_overdue,
@@ -35,6 +33,7 @@ from certificates.operations.requests import (
     mark_submitted,
     reject_key,
 )
+from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
     "ActivationRefused",

@@ -148,6 +148,8 @@ def _locked(pk: uuid.UUID | str) -> Approval:
 def _locked_key(act: str, pk: uuid.UUID | str | None) -> KeyPair | None:
     if act == Act.KEYRING:
         return None
+    if pk is None:
+        raise ApprovalRefused("Say which key it is about.")
     key = KeyPair.objects.get(pk=pk)
     lifecycle.lock_owner(scope=key.scope)
     key.refresh_from_db()

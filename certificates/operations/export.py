@@ -23,7 +23,11 @@ SHORTEST_PASSPHRASE = 16
 FEWEST_CHARACTERS = 8
 """How many different characters a passphrase holds at least."""
 ROUNDS = 600_000
-"""PBKDF2 rounds (OWASP's figure for SHA-256): whoever takes the file has to guess slowly."""
+"""PBKDF2 rounds of the key's encryption (OWASP's figure for SHA-256).
+
+The file's integrity code is derived with 2,048 rounds, which the library fixes: whoever takes the file guesses at
+that speed, so the passphrase's length carries the strength.
+"""
 
 
 class ExportRefused(OperationRefused):

@@ -86,7 +86,7 @@ def activate_approved(*, approval: uuid.UUID | str, actor: Actor, now: datetime)
     PermissionMissing or TransitionRefused.
     """
     with transaction.atomic():
-        key = _with_owner_locked(Approval.objects.values_list("key", flat=True).get(pk=approval))
+        key = _with_owner_locked(_key_of(approval))
         if key.installed_by == permits.named(actor):
             raise SecondPersonNeeded("You installed this certificate; somebody else must activate it.")
         check_activation(key, now=now)
@@ -111,7 +111,7 @@ def destroy_approved(*, approval: uuid.UUID | str, actor: Actor, now: datetime) 
     returned and on record. Raises SecondPersonNeeded, ApprovalLapsed, PermissionMissing or TransitionRefused.
     """
     with transaction.atomic():
-        key = _with_owner_locked(Approval.objects.values_list("key", flat=True).get(pk=approval))
+        key = _with_owner_locked(_key_of(approval))
         permit = permits.spend(pk=approval, act=Act.DESTROY, actor=actor, now=now)
         sealed = sealed_under(key)
         KeyEnvelope.objects.filter(key=key).delete()
@@ -170,7 +170,14 @@ def _put_in_use(
     return perform(key, "activate", actor=actor, now=now, reason=reason, data=data, at=now)
 
 
-def _with_owner_locked(pk: uuid.UUID | str | None) -> KeyPair:
+def _key_of(approval: uuid.UUID | str) -> uuid.UUID:
+    pk = Approval.objects.values_list("key", flat=True).get(pk=approval)
+    if pk is None:
+        raise SecondPersonNeeded("This approval is not about a key.")
+    return pk
+
+
+def _with_owner_locked(pk: uuid.UUID | str) -> KeyPair:
     key = KeyPair.objects.get(pk=pk)
     lock_owner(scope=key.scope)
     key.refresh_from_db()

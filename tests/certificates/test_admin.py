@@ -18,6 +18,7 @@ from audit.recording import Actor
 from certificates import operations
 from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair, Notice
 from tests.certificates.authority import Authority, pem
+from tests.certificates.two_people import prove
 
 Install = Callable[..., Certificate]
 
@@ -101,26 +102,27 @@ def test_each_button_works_for_those_who_may(
     assert (shown, done, state(key) != BUTTONS[name]) == ((200, 302, True) if may else (403, 403, False))
 
 
-@pytest.mark.parametrize(
-    ("who", "outcome"),
-    [("operator", (403, "certified")), ("approver", (302, "active")), ("admin", (302, "active"))],
-)
-def test_activation_in_production_is_the_approvers(
-    as_: Any, people: Any, install: Install, who: str, outcome: tuple[int, str]
+@pytest.mark.parametrize("who", ["operator", "approver", "admin"])
+def test_nobody_activates_a_production_key_by_its_old_address(
+    as_: Any, people: Any, install: Install, who: str, now: datetime
 ) -> None:
     key = install(environment="production", by=Actor.user(people["operator"])).key
-    status = as_(who).post(act(key, "activate"), {"confirm": "yes"}).status_code
-    assert (status, state(key)) == outcome
+    prove(key, now=now)
+    client = as_(who)
+    assert "/do/activate/" not in client.get(page(key)).content.decode()
+    answer = client.post(act(key, "activate"), {"confirm": "yes"})
+    assert (answer.status_code, state(key)) == (403 if who == "operator" else 409, "certified")
 
 
-def test_four_eyes_hold_in_the_console(as_: Any, people: Any, install: Install) -> None:
-    key = install(environment="production", by=Actor.user(people["approver"])).key
-    answer = as_("approver").post(act(key, "activate"), {"confirm": "yes"})
-    assert (answer.status_code, "somebody else must activate it" in answer.content.decode(), state(key)) == (
-        409,
-        True,
-        "certified",
-    )
+def test_a_spare_key_of_the_test_environment_is_activated_by_one_person(
+    as_: Any, install: Install, now: datetime
+) -> None:
+    spare = install().key
+    install()
+    prove(spare, now=now)
+    client = as_("approver")
+    assert "/do/activate/" in client.get(page(spare)).content.decode()
+    assert (client.post(act(spare, "activate")).status_code, state(spare)) == (302, "active")
 
 
 def test_an_operator_installs_by_upload(as_: Any, request_key: Any, issuing: Authority) -> None:
@@ -136,11 +138,12 @@ def test_an_operator_installs_by_upload(as_: Any, request_key: Any, issuing: Aut
     assert (good.status_code, state(key)) == (302, "active")
 
 
-def test_only_an_approver_destroys(as_: Any, request_key: Any, actor: Actor, now: Any) -> None:
+def test_nobody_destroys_by_the_old_address(as_: Any, request_key: Any, actor: Actor, now: Any) -> None:
     key = operations.reject_key(pk=request_key().pk, actor=actor, now=now)
-    refused = as_("operator").post(act(key, "destroy"), {"reason": "test"}).status_code
-    done = as_("approver").post(act(key, "destroy"), {"reason": "test"}).status_code
-    assert (refused, done, state(key), KeyEnvelope.objects.count()) == (403, 302, "destroyed", 0)
+    answers = [
+        as_(who).post(act(key, "destroy"), {"reason": "test"}).status_code for who in ("approver", "admin")
+    ]
+    assert (answers, state(key), KeyEnvelope.objects.count()) == ([404, 404], "rejected", 1)
 
 
 def test_a_reason_is_wanted_where_one_is_due(as_: Any, install: Install) -> None:

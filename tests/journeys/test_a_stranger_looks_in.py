@@ -5,10 +5,12 @@ The console is walked page by page and button by button from its own registry, s
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -28,7 +30,9 @@ from audit.workflow import PermissionMissing
 from bankfeeds import operations as feeds
 from bankfeeds.models import BalanceObservation, Connection, Finding, Pull, RejectedLine
 from certificates import operations as certificates
-from certificates.models import Certificate, KeyPair
+from certificates.models import Act as TakesTwo
+from certificates.models import Approval, Certificate, KeyPair
+from certificates.permits import RIGHTS
 from config.roles import APPROVALS, OUR_APPS
 from onboarding import operations
 from onboarding.models import Contact, PortalLink, Project
@@ -203,6 +207,7 @@ def one_of_each(at: datetime, people: dict[str, Any]) -> dict[type, Any]:
         index=1,
     )
     Failure.objects.create(id="f" * 32, name="failed", func="none", started=at, stopped=at, success=False)
+    _ask(TakesTwo.DESTROY, _rejected(at), people, at)
     Schedule.objects.get_or_create(name="example", defaults={"func": "none"})
     found = {model: model._default_manager.order_by("pk").first() for model in admin.site._registry}
     assert [model for model, row in found.items() if row is None] == [], "this fixture makes a row of each"
@@ -264,7 +269,7 @@ def _tried(client: Client, walked: list[Act]) -> dict[str, tuple[int, int]]:
 def test_the_walk_meets_every_state_machine_and_many_buttons(one_of_each: dict[type, Any]) -> None:
     walked = [act.name for act in acts(one_of_each)]
     assert len(walked) == len(set(walked)) > 40
-    assert {"onboarding.project.waive", "bankfeeds.connection.activate", "certificates.keypair.destroy"} <= {
+    assert {"onboarding.project.waive", "bankfeeds.connection.activate", "certificates.approval.approve"} <= {
         *walked
     }
 
@@ -311,7 +316,10 @@ def test_an_operator_is_refused_at_every_button_of_an_approver(
 ) -> None:
     theirs = [act for act in acts(one_of_each) if act.button.permission in APPROVALS]
     before = rows()
-    assert {act.button.permission for act in theirs} == APPROVALS
+    # Of acts that take two people, the act's own right is asked for where the request is decided.
+    assert {act.button.permission for act in theirs} == APPROVALS - (
+        {*RIGHTS.values()} - {"certificates.activate_keypair"}
+    )
     assert _tried(as_("operator"), theirs) == {act.name: (403, 403) for act in theirs}
     assert rows() == before
 
@@ -332,6 +340,7 @@ def test_a_button_pressed_from_another_site_does_nothing(one_of_each: dict[type,
 
 ADDED = {
     "bankfeeds.Connection",
+    "certificates.Approval",
     "onboarding.AccountManager",
     "onboarding.Contact",
     "onboarding.Customer",
@@ -420,10 +429,37 @@ def _approvers_acts(one: dict[type, Any], at: datetime) -> dict[str, Callable[[A
             pk=Pull.objects.get().pk, answer="really_new", actor=who, now=at, reason="Looked."
         ),
         "certificates.activate_keypair": lambda who: certificates.activate_key(pk=key.pk, actor=who, now=at),
-        "certificates.destroy_keypair": lambda who: certificates.destroy_key(
-            pk=_rejected(at).pk, actor=who, now=at, reason="Over."
-        ),
+        **{right: partial(_allow, Approval.objects.get(act=act).pk, at) for act, right in TWO_PEOPLE.items()},
     }
+
+
+TWO_PEOPLE = {act: right for act, right in RIGHTS.items() if act != TakesTwo.ACTIVATE} | {
+    TakesTwo.ACTIVATE: "certificates.decide_approval"
+}
+"""Which right is tried by allowing which act."""
+
+
+def _allow(pk: object, at: datetime, who: Actor) -> None:
+    certificates.approve(pk=str(pk), actor=who, now=at)
+
+
+def _ask(
+    act: TakesTwo, key: KeyPair | None, people: dict[str, Any], at: datetime, target: str = ""
+) -> Approval:
+    return certificates.request_approval(
+        act=act, pk=key and key.pk, target=target, reason="Asked.", actor=Actor.user(people["admin"]), now=at
+    )
+
+
+def _ask_for_every_act(people: dict[str, Any], at: datetime, settings: Any) -> None:
+    settings.ALLOW_KEY_EXPORT = True
+    settings.KEK_KEYRING += ",test2:" + base64.b64encode(os.urandom(32)).decode()
+    key = _request("connection:asked", "production", at)
+    certificates.install_certificate(scope=key.scope, material=_signed(key), actor=ACTOR, now=at)
+    certificates.record_proof(pk=key.pk, proven="It let us in.", actor=ACTOR, now=at)
+    _ask(TakesTwo.ACTIVATE, key, people, at)
+    _ask(TakesTwo.EXPORT, key, people, at)
+    _ask(TakesTwo.KEYRING, None, people, at, target="env test2")
 
 
 def _rejected(at: datetime) -> KeyPair:
@@ -434,12 +470,12 @@ def _rejected(at: datetime) -> KeyPair:
 
 
 def test_an_operator_takes_no_approver_s_act_by_calling_its_operation(
-    one_of_each: dict[type, Any], people: dict[str, Any], at: datetime
+    one_of_each: dict[type, Any], people: dict[str, Any], at: datetime, settings: Any
 ) -> None:
     Connection.objects.update(state="testing")
     Pull.objects.update(state="held")
     KeyPair.objects.filter(pk=one_of_each[KeyPair].pk).update(state="standby")
-    _rejected(at)
+    _ask_for_every_act(people, at, settings)
     tries = _approvers_acts(one_of_each, at)
     assert tries.keys() == APPROVALS
     before = rows()
@@ -456,14 +492,19 @@ def test_whoever_installed_a_production_certificate_never_activates_it(
     key = _request("connection:harbor", "production", at)
     installer = Actor.user(people["approver"])
     certificates.install_certificate(scope=key.scope, material=_signed(key), actor=installer, now=at)
-    for who in (installer, Actor.user(people["operator"]), Actor.command("activate"), Actor.task("activate")):
+    everybody = [Actor.user(people[who]) for who in ("operator", "approver", "auditor", "admin")]
+    for who in (*everybody, Actor.command("activate"), Actor.task("activate")):
         with pytest.raises(PermissionMissing):
             certificates.activate_key(pk=key.pk, actor=who, now=at)
+    certificates.record_proof(pk=key.pk, proven="It let us in.", actor=ACTOR, now=at)
+    asked = certificates.request_approval(
+        act=TakesTwo.ACTIVATE, pk=key.pk, reason="Asked.", actor=Actor.user(people["operator"]), now=at
+    )
+    with pytest.raises(PermissionMissing, match="You installed this certificate"):
+        certificates.approve(pk=asked.pk, actor=installer, now=at)
     assert KeyPair.objects.get(pk=key.pk).state == "certified"
-    certificates.activate_key(pk=key.pk, actor=Actor.user(people["admin"]), now=at)
-    KeyPair.objects.filter(pk=key.pk).update(state="standby")
-    with pytest.raises(PermissionMissing):
-        certificates.activate_key(pk=key.pk, actor=installer, now=at + timedelta(hours=1))
+    certificates.approve(pk=asked.pk, actor=Actor.user(people["admin"]), now=at)
+    assert KeyPair.objects.get(pk=key.pk).state == "active"
     assert Certificate.objects.get().key.installed_by == f"user:{people['approver'].pk}"
 
 

@@ -13,6 +13,7 @@ from audit.models import AuditEntry
 from audit.recording import Actor
 from certificates import operations
 from certificates.models import Certificate, Notice
+from tests.certificates.two_people import activate
 
 Install = Callable[..., Certificate]
 MONTH = {"ends": datetime.fromisoformat("2026-07-03T12:00:00+00:00")}  # 30 days after the tests' now
@@ -73,12 +74,12 @@ def test_without_an_address_the_ledger_is_kept_all_the_same(
 def test_only_an_active_successor_silences(
     install: Install, run: Any, now: datetime, people: Any, actor: Actor
 ) -> None:
-    operator, approver = Actor.user(people["operator"]), Actor.user(people["approver"])
+    operator = Actor.user(people["operator"])
     old = install(environment="production", by=operator, signing=MONTH)
-    operations.activate_key(pk=old.key.pk, actor=approver, now=now)
+    activate(old.key, people, now=now)
     new = install(environment="production", by=operator)
     assert run(now) == [30]
-    operations.activate_key(pk=new.key.pk, actor=approver, now=now)
+    activate(new.key, people, now=now)
     assert run(now + timedelta(days=29)) == []
 
 

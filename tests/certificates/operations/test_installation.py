@@ -210,6 +210,7 @@ def test_the_steps_are_recorded_in_order(install: Install) -> None:
     install()
     verbs = AuditEntry.objects.order_by("number").values_list("verb", flat=True)
     assert [verb.removeprefix("certificates.keypair.") for verb in verbs] == [
+        "certificates.keyring_version_admitted",
         "issue_csr",
         "certify",
         "go_live_in_test",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from audit.models import AuditEntry
 from audit.recording import Actor
-from audit.workflow import PermissionMissing, TransitionRefused
+from audit.workflow import TransitionRefused
 from certificates import custody, identity, operations
-from certificates.models import Certificate, KeyEnvelope, KeyPair
+from certificates.models import Act, Certificate, KeyEnvelope, KeyPair
+from tests.certificates.two_people import activate, ask, destroy, prove
 
 Install = Callable[..., Certificate]
 
@@ -21,45 +24,24 @@ def certified(install: Install, people: Any) -> KeyPair:
     return install(environment="production", by=Actor.user(people["operator"])).key
 
 
-def test_an_approver_activates_what_an_operator_installed(
-    certified: KeyPair, people: Any, now: datetime
+@pytest.mark.parametrize("who", ["operator", "approver", "admin", "command"])
+def test_nobody_activates_a_production_key_alone(
+    certified: KeyPair, people: Any, who: str, now: datetime
 ) -> None:
-    key = operations.activate_key(pk=certified.pk, actor=Actor.user(people["approver"]), now=now)
-    assert (key.state, key.activated_at) == ("active", now)
-
-
-def test_who_installed_does_not_activate_even_with_the_right(
-    install: Install, people: Any, now: datetime
-) -> None:
-    for who in ("approver", "admin"):
-        person = Actor.user(people[who])
-        key = install(f"connection:{who}", environment="production", by=person).key
-        with pytest.raises(operations.SecondPersonNeeded, match="somebody else"):
-            operations.activate_key(pk=key.pk, actor=person, now=now)
-
-
-def test_an_operator_may_not_activate(
-    certified: KeyPair, people: Any, now: datetime, install: Install
-) -> None:
-    other = install("connection:kettle", environment="production", by=Actor.user(people["approver"])).key
-    with pytest.raises(PermissionMissing):
-        operations.activate_key(pk=other.pk, actor=Actor.user(people["operator"]), now=now)
-
-
-@pytest.mark.parametrize(
-    "machine", [Actor.command("x"), Actor.task("x"), Actor.contact("1"), Actor("user", "1")]
-)
-def test_no_machine_activates_in_production(certified: KeyPair, machine: Actor, now: datetime) -> None:
-    with pytest.raises(operations.SecondPersonNeeded, match="a person in the console"):
-        operations.activate_key(pk=certified.pk, actor=machine, now=now)
+    prove(certified, now=now)
+    alone = Actor.user(people[who]) if who in people else Actor.command(who)
+    with pytest.raises(
+        operations.SecondPersonNeeded, match="ask for its activation; another person allows it"
+    ):
+        operations.activate_key(pk=certified.pk, actor=alone, now=now)
 
 
 def test_the_key_before_stands_by_and_can_come_back(install: Install, people: Any, now: datetime) -> None:
-    operator, approver = Actor.user(people["operator"]), Actor.user(people["approver"])
+    operator = Actor.user(people["operator"])
     old, new = (install(environment="production", by=operator).key for _ in range(2))
     states = []
     for key in (old, new, old):
-        operations.activate_key(pk=key.pk, actor=approver, now=now)
+        activate(key, people, now=now)
         states.append([KeyPair.objects.get(pk=each.pk).state for each in (old, new)])
     assert states == [["active", "certified"], ["standby", "active"], ["active", "standby"]]
 
@@ -67,15 +49,34 @@ def test_the_key_before_stands_by_and_can_come_back(install: Install, people: An
 def test_a_refused_activation_leaves_the_active_key_active(
     install: Install, people: Any, now: datetime
 ) -> None:
-    operator, approver = Actor.user(people["operator"]), Actor.user(people["approver"])
-    old, new = (install(environment="production", by=operator).key for _ in range(2))
-    operations.activate_key(pk=old.pk, actor=approver, now=now)
-    Certificate.objects.filter(key=new).update(not_after=now)
+    old, new = (install(environment="production", by=Actor.user(people["operator"])).key for _ in range(2))
+    activate(old, people, now=now)
+    prove(new, now=now)
+    asked = ask(Act.ACTIVATE, new, by=people["operator"], now=now)
+    Certificate.objects.filter(key=new).update(not_before=now + timedelta(days=1))
     with pytest.raises(operations.ActivationRefused, match="not now"):
-        operations.activate_key(pk=new.pk, actor=approver, now=now)
-    with pytest.raises(PermissionMissing):
-        operations.activate_key(pk=new.pk, actor=Actor.user(people["outsider"]), now=now - timedelta(days=1))
-    assert KeyPair.objects.get(pk=old.pk).state == "active"
+        operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+    assert [KeyPair.objects.get(pk=key.pk).state for key in (old, new)] == ["active", "certified"]
+
+
+def test_in_test_a_key_that_takes_over_must_be_proven(install: Install, now: datetime, actor: Actor) -> None:
+    """Proven now, or proven again where that was too long ago; the first key of all needs no proof."""
+    spare, good = install().key, install().key
+    KeyPair.objects.filter(pk=spare.pk).update(state="standby", proven_at=None)
+    KeyPair.objects.filter(pk=good.pk).update(state="active")
+    with pytest.raises(operations.ActivationRefused, match="never tried at the bank: prove it first"):
+        operations.activate_key(pk=spare.pk, actor=actor, now=now)
+    prove(spare, now=now - timedelta(days=8))
+    Certificate.objects.update(installed_at=now - timedelta(days=9))
+    with pytest.raises(
+        operations.ActivationRefused, match="2026-05-26, more than 7 days ago: prove it again"
+    ):
+        operations.activate_key(pk=spare.pk, actor=actor, now=now)
+    prove(spare, now=now)
+    assert operations.activate_key(pk=spare.pk, actor=actor, now=now).state == "active"
+    assert KeyPair.objects.get(pk=good.pk).state == "standby"
+    operations.retire_key(pk=spare.pk, actor=actor, now=now)
+    assert operations.activate_key(pk=good.pk, actor=actor, now=now).state == "active"
 
 
 def test_an_active_key_cannot_be_activated_again(install: Install, now: datetime, actor: Actor) -> None:
@@ -94,18 +95,27 @@ def test_a_key_out_of_use_is_not_used(
         identity.sign(key=stale, message=b"m", actor=actor, purpose="test", now=now)
 
 
-def test_destruction_removes_the_sealed_key_and_keeps_the_facts(
-    install: Install, now: datetime, actor: Actor
+def test_destruction_removes_the_sealed_key_keeps_the_facts_and_names_what_sealed_it(
+    install: Install, people: Any, now: datetime, actor: Actor
 ) -> None:
     key = install().key
-    with pytest.raises(TransitionRefused):
-        operations.destroy_key(pk=key.pk, actor=actor, now=now)
+    with pytest.raises(
+        operations.ApprovalRefused, match="is active: only a retired, rejected or compromised"
+    ):
+        ask(Act.DESTROY, key, by=people["operator"], now=now)
     assert KeyEnvelope.objects.filter(key=key).exists()
     operations.retire_key(pk=key.pk, actor=actor, now=now)
-    gone = operations.destroy_key(pk=key.pk, actor=actor, now=now, reason="contract ended")
+    gone = destroy(key, people, now=now, reason="Contract ended.")
     assert (gone.state, gone.spki_sha256, KeyEnvelope.objects.count()) == ("destroyed", key.spki_sha256, 0)
     with pytest.raises(custody.NotSealed):
         custody.unseal(key=gone, actor=actor, purpose="test", now=now)
+    entry = AuditEntry.objects.filter(verb="certificates.keypair.destroy").get()
+    facts = json.loads(entry.data)
+    assert (entry.reason, facts["provider"], facts["kek_version"]) == ("Contract ended.", "env", "test1")
+    assert operations.backups_sentence(*operations.sealed_under(gone)) == (
+        "Backups made before hold it sealed under version “test1” of “env”, "
+        "and open until that version is destroyed too."
+    )
 
 
 def test_only_ended_standby_keys_are_retired_by_themselves(
