@@ -47,6 +47,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Keys", "certificates.KeyPair", "key"),
             ("Certificates", "certificates.Certificate", "verified_user"),
+            ("Expiry notices", "certificates.Notice", "notifications"),
+            ("Expiry mails", "certificates.NoticeMail", "mail"),
         ),
     ),
     ("Audit", (("Audit record", "audit.AuditEntry", "history_edu"),)),

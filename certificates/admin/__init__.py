@@ -2,5 +2,6 @@
 
 from certificates.admin.certificates import CertificateAdmin
 from certificates.admin.keys import KeyPairAdmin
+from certificates.admin.notices import NoticeAdmin, NoticeMailAdmin
 
-__all__ = ["CertificateAdmin", "KeyPairAdmin"]
+__all__ = ["CertificateAdmin", "KeyPairAdmin", "NoticeAdmin", "NoticeMailAdmin"]
