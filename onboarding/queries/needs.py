@@ -229,40 +229,30 @@ def _certificates(*, now: datetime) -> Iterator[NeedsMe]:
 
 def _stopped_monitor(*, now: datetime) -> Iterator[NeedsMe]:
     since = watch.monitor_stopped_since(now=now)
-    if since is None:
-        return
-    yield NeedsMe(
-        kind="Certificate monitor stopped",
-        subject="Certificates",
-        url=reverse("admin:certificates_certificate_changelist"),
-        reason=f"It has not run since {since:%Y-%m-%d %H:%M} UTC.",
-        consequence="Nobody is told when a certificate ends, and then the feeds stop.",
-        holder=clock.US,
-        holder_words=HOLDERS[clock.US],
-        age=calendar_days((now - since).days),
-        action="Get the workers and the schedule “certificates watch” running",
-        rank=0,
-        waited=(now - since).days,
-    )
+    if since is not None:
+        days = (now - since).days
+        yield NeedsMe(
+            kind="Certificate monitor stopped", subject="Certificates", rank=0, waited=days,
+            url=reverse("admin:certificates_certificate_changelist"),
+            reason=f"It has not run since {since:%Y-%m-%d %H:%M} UTC.",
+            consequence="Nobody is told when a certificate ends, and then the feeds stop.",
+            holder=clock.US, holder_words=HOLDERS[clock.US], age=calendar_days(days),
+            action="Get the workers and the schedule “certificates watch” running",
+        )  # fmt: skip
 
 
 def _certificate_mails(*, now: datetime) -> Iterator[NeedsMe]:
+    waiting = "It has been waiting for more than three hours: look at the mail server and OPS_EMAIL."
     for mail in watch.stuck_mails(now=now):
         kind, reason = _MAIL_KINDS[mail.state]
-        if mail.state == "queued":
-            reason = "It has been waiting for more than three hours: look at the mail server and OPS_EMAIL."
         yield NeedsMe(
-            kind=kind,
-            subject=mail.subject,
+            kind=kind, subject=mail.subject, rank=4,
             url=reverse("admin:certificates_noticemail_change", args=[mail.pk]),
-            reason=reason,
+            reason=waiting if mail.state == "queued" else reason,
             consequence="Whoever looks after the certificate was not told.",
-            holder=clock.US,
-            holder_words=HOLDERS[clock.US],
-            age=calendar_days((now - mail.queued_at).days),
-            action="Decide about the mail",
-            rank=4,
-        )
+            holder=clock.US, holder_words=HOLDERS[clock.US],
+            age=calendar_days((now - mail.queued_at).days), action="Decide about the mail",
+        )  # fmt: skip
 
 
 def _mails(*, now: datetime) -> Iterator[NeedsMe]:

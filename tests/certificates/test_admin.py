@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from audit.recording import Actor
 from certificates import operations
-from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair, Notice
+from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair
 from tests.certificates.authority import Authority, pem
 
 Install = Callable[..., Certificate]
@@ -42,7 +42,7 @@ def state(key: KeyPair) -> str:
 
 
 def test_what_is_sealed_is_not_in_the_console() -> None:
-    assert [model for model in (KeyEnvelope, KekCanary, Notice) if admin.site.is_registered(model)] == []
+    assert [model for model in (KeyEnvelope, KekCanary) if admin.site.is_registered(model)] == []
 
 
 @pytest.mark.parametrize("model", ["keypair", "certificate"])

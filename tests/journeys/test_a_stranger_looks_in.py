@@ -28,7 +28,7 @@ from audit.workflow import PermissionMissing
 from bankfeeds import operations as feeds
 from bankfeeds.models import BalanceObservation, Connection, Finding, Pull, RejectedLine
 from certificates import operations as certificates
-from certificates.models import Certificate, KeyPair
+from certificates.models import Certificate, KeyPair, Notice, NoticeMail
 from config.roles import APPROVALS, OUR_APPS
 from onboarding import operations
 from onboarding.models import Contact, PortalLink, Project
@@ -201,6 +201,10 @@ def one_of_each(at: datetime, people: dict[str, Any]) -> dict[type, Any]:
         reason="unreadable",
         page=1,
         index=1,
+    )
+    notice = Notice.objects.create(certificate=Certificate.objects.all()[0], threshold=90, recorded_at=at)
+    NoticeMail.objects.create(
+        topic="notice:example", role="ops", notice=notice, subject="x", text="x", queued_at=at
     )
     Failure.objects.create(id="f" * 32, name="failed", func="none", started=at, stopped=at, success=False)
     Schedule.objects.get_or_create(name="example", defaults={"func": "none"})
