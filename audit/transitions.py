@@ -29,7 +29,10 @@ class Button:
     """One act a person may take on an object's page.
 
     ``operation`` is called as ``operation(pk=…, actor=…, now=…, reason=…, **form.cleaned_data)``; it raises
-    OperationRefused where it will not. ``when`` says whether to show the button for this object now.
+    OperationRefused where it will not. ``when`` says whether to show the button for this object now. ``done`` says
+    that it was done, or makes that sentence out of what the operation returned. ``page`` makes the whole response
+    where a plain confirmation is not enough: ``page(admin, request, obj, button)``, asked once the permissions are
+    checked; it changes nothing on GET either.
     """
 
     name: str
@@ -41,7 +44,8 @@ class Button:
     when: Callable[[Any], bool] = lambda obj: True
     warning: str = ""
     style: str = "primary"
-    done: str = ""
+    done: str | Callable[[Any], str] = ""
+    page: Callable[[Any, HttpRequest, Any, Button], HttpResponse] | None = None
 
 
 class TransitionAdmin:
@@ -91,16 +95,24 @@ class TransitionAdmin:
             raise Http404
         if not self.has_act_permission(request, obj, button):
             raise PermissionDenied
-        posted = request.method == "POST"
-        form = _form_class(button)(request.POST if posted else None, request.FILES if posted else None)
-        if posted and form.is_valid():
-            problem = self._act(request, obj, button, form)
-            if problem is None:
-                return HttpResponseRedirect(self._object_url(obj))
-            form.add_error(None, problem.sentence)
-            for item in problem.missing:
-                form.add_error(None, f"Missing: {item}")
+        if button.page is not None:
+            return button.page(self, request, obj, button)
+        form = form_of(button, request)
+        if self.acted(request, obj, button, form):
+            return HttpResponseRedirect(self._object_url(obj))
         return self._confirmation(request, obj, button, form)
+
+    def acted(self, request: HttpRequest, obj: Any, button: Button, form: forms.Form) -> bool:
+        """Act once on a valid POST and say whether that succeeded; where it was refused, the form says why."""
+        if request.method != "POST" or not form.is_valid():
+            return False
+        problem = self._act(request, obj, button, form)
+        if problem is None:
+            return True
+        form.add_error(None, problem.sentence)
+        for item in problem.missing:
+            form.add_error(None, f"Missing: {item}")
+        return False
 
     @sensitive_variables()
     def _act(
@@ -109,15 +121,28 @@ class TransitionAdmin:
         values = dict(form.cleaned_data)
         reason = values.pop("reason", "")
         try:
-            button.operation(
+            outcome = button.operation(
                 pk=obj.pk, actor=Actor.user(request.user), now=timezone.now(), reason=reason, **values
             )
         except OperationRefused as refusal:
             return refusal
-        messages.success(request, button.done or f"Done: {button.label}.")
+        told = button.done(outcome) if callable(button.done) else button.done
+        messages.success(request, told or f"Done: {button.label}.")
         return None
 
     def _confirmation(self, request: HttpRequest, obj: Any, button: Button, form: forms.Form) -> HttpResponse:
+        return self.act_page(request, obj, button, form)
+
+    def act_page(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        button: Button,
+        form: forms.Form,
+        template: str = "admin/transition_confirm.html",
+        **more: Any,
+    ) -> HttpResponse:
+        """Return the page that asks for this act; ``more`` goes to its template."""
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "title": button.label,
@@ -127,11 +152,12 @@ class TransitionAdmin:
             "button": button,
             "form": form,
             "back_url": self._object_url(obj),
+            **more,
         }
         status = (
             200 if request.method == "GET" or not form.errors else 409 if form.non_field_errors() else 400
         )
-        return TemplateResponse(request, "admin/transition_confirm.html", context, status=status)
+        return TemplateResponse(request, template, context, status=status)
 
     def _offered(self, request: HttpRequest, obj: Any, button: Button) -> bool:
         return button.when(obj) and self.has_act_permission(request, obj, button)
@@ -158,6 +184,12 @@ class ReadOnlyAdmin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def form_of(button: Button, request: HttpRequest) -> forms.Form:
+    """Return the act's form, filled in with what was posted."""
+    posted = request.method == "POST"
+    return _form_class(button)(request.POST if posted else None, request.FILES if posted else None)
 
 
 def _form_class(button: Button) -> type[forms.Form]:

@@ -53,6 +53,17 @@ def keys_of(*, scope: str) -> QuerySet[KeyPair]:
     return KeyPair.objects.filter(scope=scope).select_related("certificate").order_by("-created_at", "pk")
 
 
+def owners() -> list[str]:
+    """Return the scope of everybody who has, or had, a key."""
+    return list(KeyPair.objects.order_by("scope").values_list("scope", flat=True).distinct())
+
+
+def common_names_elsewhere(*, environment: str) -> set[str]:
+    """Return the common names in use in other environments: a request must not repeat one."""
+    others = KeyPair.objects.filter(state__in=[*OPEN, *LIVE]).exclude(environment=environment)
+    return set(others.order_by().values_list("common_name", flat=True).distinct())
+
+
 def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
     """Return the keys whose unexpired certificates share a common name at the bank."""
     return KeyPair.objects.filter(

@@ -150,8 +150,11 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
 
     @admin.display(description="keys")
     def keys(self, connection: Connection) -> SafeString:
-        url = reverse("admin:certificates_keypair_changelist")
-        return format_html('<a href="{}?q={}">Keys of this connection</a>', url, connection.scope)
+        return format_html(
+            '<a href="{}?q={}">Keys of this connection</a>; <a href="{}?scope={}">request a certificate in steps</a>',
+            reverse("admin:certificates_keypair_changelist"), connection.scope,
+            reverse("admin:certificates_keypair_request"), connection.scope,
+        )  # fmt: skip
 
 
 @admin.register(Account)

@@ -10,19 +10,19 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
-from certificates import operations
+from audit.transitions import ReadOnlyAdmin
 from certificates.admin import looks
-from certificates.admin.approvals import ASKING, request_links
-from certificates.admin.forms import UploadForm
+from certificates.admin.approvals import request_links
+from certificates.admin.key_buttons import KEY_BUTTONS
+from certificates.admin.key_pages import KeyPages
 from certificates.admin.listing import WithWhereabouts, used_by
 from certificates.admin.pages import key_page
 from certificates.admin.track import turn
-from certificates.models import LIVE, OPEN, WAITING, KeyPair, KeyState
+from certificates.models import KeyPair
 
 
 @admin.register(KeyPair)
-class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
+class KeyPairAdmin(KeyPages, ReadOnlyAdmin, ModelAdmin):
     list_display = ("shown_name", "shown_state", "turn", "purpose", "owned_by", "used_by", "expires")
     list_filter = ("state", "use", "environment", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("certificate", "owner")
@@ -32,27 +32,7 @@ class KeyPairAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     list_filter_sheet = True
     list_unread = ("csr_pem", "certificate__pem", "certificate__chain_pem")
     change_form_outer_after_template = "admin/certificates/keypair/page.html"
-    buttons = (
-        Button(name="submit", label="Mark as submitted", operation=operations.mark_submitted,
-               permission="certificates.submit_keypair", when=lambda key: key.state == KeyState.CSR_ISSUED),
-        Button(name="install", label="Install certificate", form=UploadForm,
-               operation=operations.install_for_request, permission="certificates.install_certificate",
-               when=lambda key: key.state in WAITING),
-        Button(name="activate", label="Activate", operation=operations.activate_key,
-               permission="certificates.activate_keypair",
-               when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
-               warning="From now on this key is used; the one active before stands by."),
-        Button(name="retire", label="Retire", operation=operations.retire_key, reason=True, style="danger",
-               permission="certificates.retire_keypair", when=lambda key: key.state in LIVE,
-               warning="A retired key is not used again. Without another active key its feed stops."),
-        Button(name="reject", label="Rejected by the bank", operation=operations.reject_key, reason=True,
-               permission="certificates.reject_keypair", when=lambda key: key.state in WAITING),
-        Button(name="compromise", label="Mark as compromised", reason=True, style="danger",
-               operation=operations.mark_compromised, permission="certificates.compromise_keypair",
-               when=lambda key: key.state in (*OPEN, *LIVE, KeyState.RETIRED, KeyState.REJECTED),
-               warning="Every use of this key stops at once. Tell the bank as well."),
-        *ASKING,
-    )  # fmt: skip
+    buttons = KEY_BUTTONS
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WithWhereabouts]:
         return WithWhereabouts

@@ -17,7 +17,13 @@ from certificates.operations.expiry import (
     watch_expiry,
 )
 from certificates.operations.export import ExportRefused, export_key
-from certificates.operations.installation import ImportRefused, install_certificate, install_for_request
+from certificates.operations.installation import (
+    ImportRefused,
+    Preview,
+    install_certificate,
+    install_for_request,
+    preview_installation,
+)
 from certificates.operations.keyring import KeyringRefused, waiting_versions
 from certificates.operations.lifecycle import (
     ActivationRefused,
@@ -40,12 +46,15 @@ from certificates.operations.outbox import (
 )
 from certificates.operations.proof import prove_key, record_proof
 from certificates.operations.requests import (
+    OwnerRefused,
     RequestRefused,
+    assign_owner,
     default_subject,
     generate_csr,
     mark_submitted,
     reject_key,
 )
+from certificates.operations.self_signing import SelfSigningRefused, self_sign_for_test
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
@@ -58,16 +67,20 @@ __all__ = [
     "KeyringRefused",
     "MailNotFailed",
     "NoticeSettled",
+    "OwnerRefused",
+    "Preview",
     "Proof",
     "RequestRefused",
     "Rotation",
     "SecondPersonNeeded",
+    "SelfSigningRefused",
     "Watched",
     "acknowledge_notice",
     "activate_approved",
     "activate_key",
     "alarm_if_monitor_stopped",
     "approve",
+    "assign_owner",
     "backups_sentence",
     "decline",
     "default_subject",
@@ -81,6 +94,7 @@ __all__ = [
     "lapse_overdue",
     "mark_compromised",
     "mark_submitted",
+    "preview_installation",
     "prove_key",
     "record_proof",
     "reject_key",
@@ -90,6 +104,7 @@ __all__ = [
     "retire_key",
     "rotate_keks",
     "sealed_under",
+    "self_sign_for_test",
     "send_pending_mails",
     "verify_custody",
     "waiting_versions",

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from cryptography import x509 as pyca
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused, PermissionMissing, perform
@@ -36,13 +37,70 @@ class _Match:
     key: KeyPair
 
 
-def install_certificate(*, scope: str, material: bytes, actor: Actor, now: datetime) -> Certificate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What installing an upload would do, found out without writing anything.
+
+    ``key`` is the request it answers, or None; ``chain`` are the issuers, nearest first, and ``missing`` names
+    the one the file lacks above them. ``pem`` are the upload's certificates alone, and empty while there are
+    problems: it is what to install once a person has looked. ``installed``: this very certificate is here already.
+    """
+
+    key: KeyPair | None = None
+    leaf: x509.Facts | None = None
+    chain: tuple[x509.Facts, ...] = ()
+    missing: str = ""
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    drift: tuple[x509.Drift, ...] = ()
+    pem: str = ""
+    installed: bool = False
+
+
+@sensitive_variables()
+def preview_installation(
+    *, scope: str, material: bytes, now: datetime, passphrase: str | None = None
+) -> Preview:
+    """Judge an upload for ``scope`` as ``install_certificate`` would, and write nothing.
+
+    ``passphrase`` opens a PKCS#12 file and is not kept. Whether a drift of the subject is confirmed is left to
+    the installation.
+    """
+    parsed = x509.parse(material, passphrase)
+    mine, problems = _find(scope, parsed.certificates)
+    problems = [*parsed.problems, *problems]
+    if mine is None:
+        return Preview(problems=tuple(problems))
+    installed = Certificate.objects.filter(key=mine.key).select_related("key").first()
+    others = [item for item in parsed.certificates if item != mine.leaf]
+    verdict = _judge(mine, others, now)
+    path = x509.path_from(mine.leaf, others)
+    again = installed is not None and installed.sha256 == x509.sha256(mine.leaf)
+    if not again:
+        problems += [*_standing(mine, installed, now), *verdict.problems]
+    said_by_drift = set(map(str, verdict.drift))
+    return Preview(
+        key=mine.key,
+        leaf=x509.describe(mine.leaf),
+        chain=tuple(map(x509.describe, path.issuers)),
+        missing=path.missing,
+        problems=tuple(problems),
+        warnings=tuple(one for one in verdict.warnings if one not in said_by_drift),
+        drift=verdict.drift,
+        pem="" if problems else x509.pem(*parsed.certificates),
+        installed=again,
+    )
+
+
+def install_certificate(
+    *, scope: str, material: bytes, actor: Actor, now: datetime, confirmed_drift: bool = False
+) -> Certificate:
     """Install the certificate in ``material`` for the request of ``scope`` with its public key; return it.
 
     PEM, DER, PKCS#7 or PKCS#12, issuers in any order, 256 KiB at most. In the test environment its key
-    becomes active and the one before stands by; in production it waits for another person's activation. The
-    same certificate again is returned and changes nothing. Raises ImportRefused with every problem at once,
-    or PermissionMissing.
+    becomes active and the one before stands by; in production it waits for another person's activation, and a
+    subject other than requested is refused unless ``confirmed_drift``. The same certificate again is returned
+    and changes nothing. Raises ImportRefused with every problem at once, or PermissionMissing.
     """
     if actor.account is not None and not actor.account.has_perm("certificates.install_certificate"):
         raise PermissionMissing(
@@ -61,6 +119,8 @@ def install_certificate(*, scope: str, material: bytes, actor: Actor, now: datet
         others = [item for item in parsed.certificates if item != mine.leaf]
         verdict = _judge(mine, others, now)
         problems += [*_standing(mine, installed, now), *verdict.problems]
+        if not (mine.key.is_test or confirmed_drift):
+            problems += _drift(mine)
         if problems:
             raise ImportRefused(problems)
         certificate = _store(mine, verdict, now)
@@ -69,11 +129,19 @@ def install_certificate(*, scope: str, material: bytes, actor: Actor, now: datet
 
 
 def install_for_request(
-    *, pk: uuid.UUID | str, material: bytes, actor: Actor, now: datetime, reason: str = ""
+    *,
+    pk: uuid.UUID | str,
+    material: bytes,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    confirmed_drift: bool = False,
 ) -> Certificate:
     """Install an upload for the owner of the request ``pk``. Raises as ``install_certificate``."""
     scope = KeyPair.objects.values_list("scope", flat=True).get(pk=pk)
-    return install_certificate(scope=scope, material=material, actor=actor, now=now)
+    return install_certificate(
+        scope=scope, material=material, actor=actor, now=now, confirmed_drift=confirmed_drift
+    )
 
 
 def _find(scope: str, certificates: list[pyca.Certificate]) -> tuple[_Match | None, list[Problem]]:
@@ -113,6 +181,14 @@ def _judge(match: _Match, others: list[pyca.Certificate], now: datetime) -> gate
     csr = pyca.load_pem_x509_csr(match.key.csr_pem.encode())
     profile = profiles.profile(match.key.environment)
     return gate.examine(match.leaf, others, csr=csr, profile=profile, now=now)
+
+
+def _drift(match: _Match) -> list[Problem]:
+    csr = pyca.load_pem_x509_csr(match.key.csr_pem.encode())
+    return [
+        Problem("subject_drift", difference, "Confirm the difference or have it reissued.")
+        for difference in x509.drift(csr.subject, match.leaf.subject)
+    ]
 
 
 def _standing(match: _Match, installed: Certificate | None, now: datetime) -> list[Problem]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.views.decorators.debug import sensitive_variables
 
-from audit.recording import Actor
-from audit.workflow import OperationRefused, perform
+from audit.recording import Actor, record
+from audit.workflow import OperationRefused, PermissionMissing, perform
 from certificates import custody, profiles, queries, x509
 from certificates.models import Environment, KeyPair, KeyUse
 
 
 class RequestRefused(OperationRefused):
     """No signing request can be made like this."""
+
+
+class OwnerRefused(OperationRefused):
+    """This person cannot look after a key."""
 
 
 @sensitive_variables()
@@ -26,14 +32,15 @@ def generate_csr(
     use: str,
     environment: str,
     subject: x509.Subject | None = None,
+    algorithm: str = "",
     actor: Actor,
     now: datetime,
 ) -> KeyPair:
     """Make a new key, seal it and return its row with the signing request in ``csr_pem``.
 
     Returns the request already under way for this scope, use and environment if there is one. ``subject``
-    defaults to ``settings.CSR_SUBJECT`` with a common name of this scope's own. Raises RequestRefused,
-    CustodyFailed, or PermissionMissing; then nothing is stored.
+    defaults to ``settings.CSR_SUBJECT`` with a common name of this scope's own, ``algorithm`` to the bank
+    profile's first choice. Raises RequestRefused, CustodyFailed, or PermissionMissing; then nothing is stored.
     """
     _check_words(scope, use, environment)
     under_way = queries.open_request(scope=scope, use=use, environment=environment)
@@ -41,17 +48,16 @@ def generate_csr(
         return under_way
     wanted = subject or default_subject(scope=scope, use=use, environment=environment)
     profile = profiles.profile(environment)
-    defects = profile.subject_defects(wanted)
-    if defects:
-        raise RequestRefused("The bank would refuse this request: " + " ".join(defects), defects)
-    private = x509.make_key(profile.algorithm)
-    csr = x509.make_csr(private, wanted, client_auth=use == KeyUse.TRANSPORT)
+    algorithm = algorithm or profile.algorithm
+    _check_rules(profile, wanted, algorithm)
+    private = x509.make_key(algorithm)
+    csr = x509.make_csr(private, wanted, client_auth=profile.client_auth(use))
     key = KeyPair(
         pk=uuid.uuid4(),
         scope=scope,
         use=use,
         environment=environment,
-        algorithm=profile.algorithm,
+        algorithm=algorithm,
         spki_sha256=x509.spki_sha256(private.public_key()),
         common_name=wanted.common_name,
         csr_pem=x509.csr_pem(csr),
@@ -81,6 +87,31 @@ def reject_key(*, pk: uuid.UUID | str, actor: Actor, now: datetime, reason: str 
     return perform(KeyPair.objects.get(pk=pk), "reject", actor=actor, now=now, reason=reason)
 
 
+def assign_owner(
+    *, pk: uuid.UUID | str, owner: Any, actor: Actor, now: datetime, reason: str = ""
+) -> KeyPair:
+    """Let the console user ``owner`` look after the key and hear of its end; return the key.
+
+    Raises OwnerRefused for anybody who does not work here, or PermissionMissing.
+    """
+    if actor.account is not None and not actor.account.has_perm("certificates.assign_keypair"):
+        raise PermissionMissing(
+            "You may not say who looks after a key: it needs “certificates.assign_keypair”."
+        )
+    with transaction.atomic():
+        key = KeyPair.objects.select_for_update().get(pk=pk)
+        found = get_user_model().objects.filter(pk=owner.pk, is_active=True, is_staff=True).first()
+        if found is None:
+            raise OwnerRefused("Only an active member of staff looks after a key.")
+        if key.owner_id == found.pk:
+            return key
+        before, key.owner = key.owner_id, found
+        key.save(update_fields=["owner"])
+        data = {"from": str(before or ""), "to": str(found.pk)}
+        record(verb="certificates.key_assigned", actor=actor, subject=key, now=now, reason=reason, data=data)
+    return key
+
+
 def default_subject(*, scope: str, use: str, environment: str) -> x509.Subject:
     """Return the six fields a request carries when nobody says otherwise."""
     common_name = profiles.common_name(scope, use, environment)
@@ -103,6 +134,15 @@ def _store(key: KeyPair, private: x509.PrivateKey, actor: Actor, now: datetime) 
                 "This public key was seen before; a new one is made for every request."
             ) from None
         return first
+
+
+def _check_rules(profile: profiles.Profile, subject: x509.Subject, algorithm: str) -> None:
+    elsewhere = queries.common_names_elsewhere(environment=profile.environment)
+    defects = profile.subject_defects(subject, taken_elsewhere=elsewhere)
+    if defect := profile.key_defect(algorithm):
+        defects.append(defect)
+    if defects:
+        raise RequestRefused("The bank would refuse this request: " + " ".join(defects), defects)
 
 
 def _check_words(scope: str, use: str, environment: str) -> None:

@@ -1,5 +1,8 @@
-// Puts the keyboard where the person needs it on a confirmation page: on the refusal if there is one, else on the first field.
+// Puts the keyboard where the person needs it: on the refusal if there is one, else on the first field of a confirmation. A sheet is read first.
 document.addEventListener("DOMContentLoaded", () => {
+  const refusal = document.querySelector(".lk-sheet .lk-refusal");
+  if (refusal) return refusal.focus();
+  if (document.querySelector(".lk-sheet")) return;
   const form = document.querySelector(".lk-confirm");
   if (!form) return;
   const field = "input:not([type=hidden]), select, textarea";

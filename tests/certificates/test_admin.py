@@ -97,7 +97,7 @@ def test_each_button_works_for_those_who_may(
     key = request_key() if BUTTONS[name] == "csr_issued" else install().key
     client = as_(who)
     shown = client.get(act(key, name)).status_code
-    done = client.post(act(key, name), {"reason": "test"}).status_code
+    done = client.post(act(key, name), {"reason": "test", "to": "the bank"}).status_code
     may = who in ("operator", "approver")
     assert (shown, done, state(key) != BUTTONS[name]) == ((200, 302, True) if may else (403, 403, False))
 
@@ -128,13 +128,15 @@ def test_a_spare_key_of_the_test_environment_is_activated_by_one_person(
 def test_an_operator_installs_by_upload(as_: Any, request_key: Any, issuing: Authority) -> None:
     key = request_key()
     client = as_("operator")
-    bad = client.post(act(key, "install"), {"material": SimpleUploadedFile("c.pem", b"no certificate")})
+    bad = client.post(act(key, "install"), {"file": SimpleUploadedFile("c.pem", b"no certificate")})
     assert (bad.status_code, "is not a certificate in any form we read" in bad.content.decode()) == (
         409,
         True,
     )
     leaf = pem(issuing.sign(key.csr_pem))
-    good = client.post(act(key, "install"), {"material": SimpleUploadedFile("c.pem", leaf)})
+    looked = client.post(act(key, "install"), {"file": SimpleUploadedFile("c.pem", leaf)})
+    assert (looked.status_code, state(key)) == (200, "csr_issued")
+    good = client.post(act(key, "install"), {"found": looked.context["form"].initial["found"]})
     assert (good.status_code, state(key)) == (302, "active")
 
 
