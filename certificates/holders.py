@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused
@@ -40,6 +40,15 @@ class Holder(Protocol):
         ...
 
 
+@runtime_checkable
+class Directory(Protocol):
+    """A holder that answers for a whole list at once, whatever its length."""
+
+    def whereabouts_of(self, scopes: Collection[str]) -> Mapping[str, Whereabouts]:
+        """Return where the keys of each scope are used, in a fixed number of queries; unknown ones are absent."""
+        ...
+
+
 _HOLDERS: dict[str, Holder] = {}
 
 
@@ -57,3 +66,19 @@ def whereabouts(scope: str) -> Whereabouts | None:
     """Return where the scope's keys are used, or None where nobody says so."""
     holder = holder_of(scope)
     return holder.whereabouts(scope) if holder else None
+
+
+def whereabouts_of(scopes: Iterable[str]) -> dict[str, Whereabouts]:
+    """Return where each scope's keys are used, as far as a holder answers for many at once.
+
+    For lists: a holder that can only be asked one by one is not asked.
+    """
+    by_kind: dict[str, set[str]] = {}
+    for scope in scopes:
+        by_kind.setdefault(scope.partition(":")[0], set()).add(scope)
+    found: dict[str, Whereabouts] = {}
+    for kind, named in by_kind.items():
+        holder = _HOLDERS.get(kind)
+        if isinstance(holder, Directory):
+            found |= holder.whereabouts_of(named)
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from certificates import permits
 from certificates.models import (
@@ -14,6 +16,7 @@ from certificates.models import (
     Act,
     Approval,
     ApprovalState,
+    Certificate,
     KeyEnvelope,
     KeyPair,
     KeyState,
@@ -21,6 +24,7 @@ from certificates.models import (
 from certificates.watch import Renewal as Renewal
 from certificates.watch import expiring as expiring
 from certificates.watch import renewals_due as renewals_due
+from certificates.watch import unreplaced
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
@@ -82,3 +86,68 @@ def envelopes_per_version() -> dict[tuple[str, str], int]:
     """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
     rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
     return {(provider, version): count for provider, version, count in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How a private key is sealed: provider, version, and whether a recovery key could open it too."""
+
+    provider: str
+    version: str
+    recoverable: bool
+
+
+def seal_of(key: KeyPair) -> Seal | None:
+    """Return how the key is sealed without reading what is sealed; None once it is destroyed."""
+    row = KeyEnvelope.objects.filter(key=key).values_list("provider", "kek_version", "recovery_key").first()
+    return Seal(row[0], row[1], bool(row[2])) if row else None
+
+
+def neighbours(certificate: Certificate) -> tuple[Certificate | None, Certificate | None]:
+    """Return the certificate before and the one after this among those of the same owner, use and environment."""
+    key = certificate.key
+    same = Certificate.objects.filter(
+        key__scope=key.scope, key__use=key.use, key__environment=key.environment
+    ).select_related("key")
+    order = ("installed_at", "pk")
+    earlier = Q(installed_at__lt=certificate.installed_at) | Q(
+        installed_at=certificate.installed_at, pk__lt=certificate.pk
+    )
+    before = same.filter(earlier).order_by(*order).last()
+    return before, same.exclude(earlier).exclude(pk=certificate.pk).order_by(*order).first()
+
+
+def replaced(certificate: Certificate) -> bool:
+    """Say whether nothing is lost when this certificate ends: its key is not in use, or a proven successor is."""
+    return not unreplaced().filter(pk=certificate.pk).exists()
+
+
+def ending(*, now: datetime, until: datetime) -> QuerySet[Certificate]:
+    """Return the certificates still in use that end before ``until`` (ended ones too), the soonest first.
+
+    Each carries ``replaced``: whether an active and proven successor runs longer. What was issued is not read.
+    """
+    return (
+        Certificate.objects.filter(key__state__in=LIVE, not_after__lt=until)
+        .annotate(replaced=~Exists(unreplaced().filter(pk=OuterRef("pk"))))
+        .select_related("key")
+        .only("not_before", "not_after", "key__common_name", "key__scope", "key__use", "key__environment",
+              "key__state")
+        .order_by("not_after", "pk")
+    )  # fmt: skip
+
+
+def in_use_ending(*, now: datetime, days: int) -> Q:
+    """Return the condition "still in use and ends within ``days``"; with 0 days, "still in use and has ended"."""
+    live = Q(key__state__in=LIVE)
+    if not days:
+        return live & Q(not_after__lte=now)
+    return live & Q(not_after__gt=now, not_after__lte=now + timedelta(days=days))
+
+
+def how_many_end(*, now: datetime, days: Sequence[int]) -> list[int]:
+    """Return for each number of days how many certificates ``in_use_ending`` finds, in one query."""
+    counts = {f"within_{n}": Count("pk", filter=in_use_ending(now=now, days=n)) for n in days}
+    horizon = Q(not_after__lte=now + timedelta(days=max(days)))
+    found = Certificate.objects.filter(horizon, key__state__in=LIVE).aggregate(**counts)
+    return [found[name] for name in counts]

@@ -54,11 +54,16 @@ def expiring(*, now: datetime, within: timedelta) -> QuerySet[Certificate]:
 
     One whose successor is active, proven at the bank, and runs longer is left out.
     """
+    found = unreplaced().filter(not_after__lte=now + within).select_related("key__owner")
+    return found.defer("pem", "chain_pem", "key__csr_pem").order_by("not_after", "pk")
+
+
+def unreplaced() -> QuerySet[Certificate]:
+    """Return the live certificates that no active, proven and longer-lived successor replaces."""
     return (
-        Certificate.objects.filter(key__state__in=LIVE, not_after__lte=now + within)
+        Certificate.objects.filter(key__state__in=LIVE)
         .exclude(Exists(proven_successors()))
-        .select_related("key__owner")
-        .order_by("not_after", "pk")
+        .select_related("key")
     )
 
 
@@ -89,6 +94,7 @@ def renewals_of(certificates: Iterable[Certificate], *, now: datetime) -> list[R
         keys = KeyPair.objects.filter(
             scope__in={item.key.scope for item in wanted}, state__in=[*OPEN, *LIVE]
         ).select_related("certificate")
+        keys = keys.defer("csr_pem", "certificate__pem", "certificate__chain_pem")
         for key in keys.order_by("-created_at", "pk"):
             others.setdefault(_family(key), []).append(key)
         asked |= set(
@@ -145,7 +151,10 @@ def mails_not_out() -> dict[str, int]:
 def live_certificates() -> list[Certificate]:
     """Return the certificates of keys in use or about to be, the soonest to end first."""
     return list(
-        Certificate.objects.filter(key__state__in=LIVE).select_related("key").order_by("not_after", "pk")
+        Certificate.objects.filter(key__state__in=LIVE)
+        .select_related("key")
+        .defer("pem", "chain_pem", "key__csr_pem")
+        .order_by("not_after", "pk")
     )
 
 

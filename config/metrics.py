@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
 
 from bankfeeds.queries import last_heartbeat
 from certificates import queries, watch
@@ -30,7 +31,7 @@ Sample = tuple[dict[str, str], float]
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer whoever shows the token, and 404 everybody else."""
     if not _may_read(request):
-        raise Http404
+        return page_not_found(request, Http404())  # not raised: so that the refusal is not cached either
     return HttpResponse("".join(expose(now=timezone.now())), content_type=CONTENT_TYPE)
 
 

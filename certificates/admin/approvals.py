@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from unfold.admin import ModelAdmin
 
@@ -37,14 +38,14 @@ def open_requests(key: KeyPair) -> QuerySet[Approval]:
     return Approval.objects.filter(key=key, state__in=UNDECIDED).order_by("requested_at")
 
 
-def request_links(key: KeyPair) -> SafeString | str:
-    """Return links to the open requests about this key."""
+def request_links(key: KeyPair) -> SafeString:
+    """Return links to the open requests about this key, or nothing."""
     rows = (
         (reverse("admin:certificates_approval_change", args=[one.pk]), one.get_act_display(),
          one.get_state_display(), f"{one.expires_at:%Y-%m-%d %H:%M}")
         for one in open_requests(key)
     )  # fmt: skip
-    return format_html_join("; ", '<a href="{}">{}</a>: {}, until {} UTC', rows) or "none"
+    return format_html_join("; ", '<a href="{}">{}</a>: {}, until {} UTC', rows)
 
 
 def _may_ask(act: Act, key: KeyPair, *states: str) -> bool:
@@ -74,7 +75,7 @@ ASKING = (
 
 @admin.register(Approval)
 class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
-    list_display = ("act", "about", "asked_by", "reason", "expires_at", "state")
+    list_display = ("act", "about", "asked_by", "why", "expires_at", "state")
     list_filter = ("state", "act")
     list_select_related = ("key",)
     search_fields = ("key__common_name", "target", "reason")
@@ -170,6 +171,10 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     def about(self, approval: Approval) -> str:
         return approval.key.common_name if approval.key else approval.target
 
+    @admin.display(description="reason")
+    def why(self, approval: Approval) -> str:
+        return Truncator(approval.reason).chars(80)
+
     @admin.display(description="asked by", ordering="requested_by")
     def asked_by(self, approval: Any) -> str:
         return str(approval.asked_by_name or approval.requested_by)
@@ -204,7 +209,8 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
 
     @admin.display(description="sealed")
     def sealed(self, approval: Any) -> str:
-        return operations.backups_sentence(*operations.sealed_under(approval.key))
+        under = operations.sealed_under(approval.key)
+        return operations.backups_sentence(*under) if approval.act == Act.DESTROY else " ".join(under)
 
     @admin.display(description="as it was when asked for")
     def unchanged(self, approval: Approval) -> str:

@@ -2,74 +2,85 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.urls import reverse
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from audit.transitions import ReadOnlyAdmin
+from certificates.admin import looks
 from certificates.admin.approvals import request_links
 from certificates.admin.key_buttons import KEY_BUTTONS
 from certificates.admin.key_pages import KeyPages
-from certificates.admin.looks import preformatted
+from certificates.admin.listing import WithWhereabouts, used_by
+from certificates.admin.pages import key_page
+from certificates.admin.track import turn
 from certificates.models import KeyPair
 
 
 @admin.register(KeyPair)
 class KeyPairAdmin(KeyPages, ReadOnlyAdmin, ModelAdmin):
-    list_display = ("common_name", "scope", "use", "environment", "state", "expires", "spki_sha256")
-    list_filter = ("state", "use", "environment")
-    list_select_related = ("certificate",)
+    list_display = ("shown_name", "shown_state", "turn", "purpose", "owned_by", "used_by", "expires")
+    list_filter = ("state", "use", "environment", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("certificate", "owner")
     search_fields = ("common_name", "scope", "spki_sha256", "certificate__sha1")
     ordering = ("scope", "use", "-created_at")
     actions = None
-    fieldsets = (
-        (
-            None,
-            {"fields": ("common_name", "scope", "use", "environment", "state", "owner", "issued", "asked")},
-        ),
-        ("Key", {"fields": ("algorithm", "spki_sha256", "sealed_under", "csr")}),
-        (
-            "History",
-            {
-                "fields": (
-                    "created_at",
-                    "submitted_at",
-                    "submitted_to",
-                    "submission_reference",
-                    "installed_by",
-                    "proven_at",
-                    "proof_problem",
-                    "activated_at",
-                    "standby_until",
-                    "retired_at",
-                )
-            },
-        ),
-    )
+    list_filter_sheet = True
+    list_unread = ("csr_pem", "certificate__pem", "certificate__chain_pem")
+    change_form_outer_after_template = "admin/certificates/keypair/page.html"
     buttons = KEY_BUTTONS
 
-    @admin.display(description="valid until", ordering="certificate__not_after")
-    def expires(self, key: KeyPair) -> str:
-        return f"{key.certificate.not_after:%Y-%m-%d}" if hasattr(key, "certificate") else "–"
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WithWhereabouts]:
+        return WithWhereabouts
 
-    @admin.display(description="certificate")
-    def issued(self, key: KeyPair) -> str:
-        if not hasattr(key, "certificate"):
-            return "none yet"
-        url = reverse("admin:certificates_certificate_change", args=[key.certificate.pk])
-        return format_html('<a href="{}">{}</a>', url, key.certificate)
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return []  # the page says it all
 
-    @admin.display(description="asked for")
-    def asked(self, key: KeyPair) -> SafeString | str:
-        return request_links(key)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        key = self.get_object(request, object_id)
+        if key is not None and self.has_view_permission(request, key):
+            context["page"] = key_page(key, now=timezone.now())
+            context["asked"] = request_links(key)
+            context["may_read_record"] = request.user.has_perm("audit.view_auditentry")
+            context["subtitle"] = key.common_name
+        return super().change_view(request, object_id, form_url, context)
 
-    @admin.display(description="sealed under")
-    def sealed_under(self, key: KeyPair) -> str:
-        envelope = getattr(key, "envelope", None)
-        return f"{envelope.provider} {envelope.kek_version}" if envelope else "destroyed"
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, key: KeyPair) -> SafeString:
+        return looks.state_chip(key)
 
-    @admin.display(description="signing request")
-    def csr(self, key: KeyPair) -> SafeString:
-        return preformatted(key.csr_pem)
+    @admin.display(description="turn")
+    def turn(self, key: KeyPair) -> str:
+        found = turn(key)
+        return found.holder_words if found.holder else "–"
+
+    @admin.display(description="common name", ordering="common_name")
+    def shown_name(self, key: KeyPair) -> SafeString:
+        return looks.dotted(key.common_name)
+
+    @admin.display(description="use", ordering="use")
+    def purpose(self, key: KeyPair) -> SafeString:
+        return looks.purpose(key)
+
+    @admin.display(description="owner", ordering="owner__username")
+    def owned_by(self, key: KeyPair) -> str:
+        return key.owner.get_username() if key.owner else "nobody"
+
+    @admin.display(description="used by", ordering="scope")
+    def used_by(self, key: KeyPair) -> SafeString:
+        return used_by(key)
+
+    @admin.display(description="validity", ordering="certificate__not_after")
+    def expires(self, key: KeyPair) -> SafeString | str:
+        return looks.end_of(key, now=timezone.now())

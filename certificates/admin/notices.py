@@ -39,6 +39,7 @@ class NoticeAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             permission="certificates.acknowledge_notice",
             when=_open,
             warning="This notice is not escalated then. A nearer one asks again.",
+            done="Noted: you take care of it.",
         ),
     )
 
@@ -66,6 +67,7 @@ class NoticeMailAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             reason=True,
             when=_undecided,
             warning="If the first one did leave, it arrives twice.",
+            done="Queued: it leaves with the next run of the monitor.",
         ),
         Button(
             name="drop",

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from certificates import renewal, watch
+from certificates import profiles, renewal, watch
 from certificates.admin.guides import DONE, LATER, NOW, Offers, Stop, key_url, request_url
 from certificates.models import LIVE, Certificate, KeyPair, KeyState
-from certificates.operations.lifecycle import OVERLAP
 from certificates.renewal import Step
 
 POSITIONS = {
@@ -142,7 +141,8 @@ def _retirement(found: watch.Renewal, key: KeyPair) -> Stop:
     elif found.step == Step.DONE:
         words = "It retires once its successor has taken its place."
     else:
-        words = f"It stands by for {OVERLAP.days} days after the new one is active, then retires."
+        overlap = profiles.profile(key.environment).overlap_days
+        words = f"It stands by for {overlap} days after the new one is active, then retires."
     return Stop(title="The old one retires by itself", state=LATER, words=words, said="By itself")
 
 

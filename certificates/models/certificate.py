@@ -37,7 +37,9 @@ class Certificate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject}, until {self.not_after:%Y-%m-%d}"
+        first = self.subject.partition(",")[0]
+        name = first.removeprefix("CN=") if first.startswith("CN=") else self.subject
+        return f"{name}, until {self.not_after:%Y-%m-%d}"
 
     def in_date(self, *, now: datetime) -> bool:
         """Say whether the certificate is valid at ``now`` (with the skew the gate admits at its start)."""

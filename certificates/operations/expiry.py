@@ -51,8 +51,9 @@ def watch_expiry(*, now: datetime, actor: Actor = _NOBODY) -> Watched:
         _record(new, roles, escalated, actor, now)
     sent = outbox.send_pending_mails(now=now)
     # Last: a run that broke off on its way is no sign of life.
-    counts = {"watched": len(due), "noticed": len(new), "sent": sent}
-    MonitorRun.objects.update_or_create(name="expiry", defaults={"at": now, **counts})
+    beat = {"at": now, "watched": len(due), "noticed": len(new), "sent": sent}
+    if not MonitorRun.objects.filter(name="expiry").update(**beat):
+        MonitorRun.objects.get_or_create(name="expiry", defaults=beat)
     return Watched(new, escalated, sent)
 
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor
-from audit.workflow import OperationRefused, perform
+from audit.workflow import OperationRefused, PermissionMissing, perform
 from certificates import custody, permits, x509
 from certificates.models import LIVE, UNDECIDED, Act, Approval, Certificate, KeyEnvelope, KeyPair
 from certificates.operations.lifecycle import lock_owner
@@ -60,6 +60,8 @@ def export_key(
     approval = Approval.objects.select_related("key").get(pk=pk)
     if approval.key is None or approval.act != Act.EXPORT:
         raise ExportRefused("This request is not about an export.")
+    if approval.requested_by != permits.named(actor):
+        raise PermissionMissing("Only whoever asked for the export may fetch it.")
     _check_passphrase(passphrase)
     key = _spend(approval, approval.key, actor, now)
     certificate = Certificate.objects.get(key=key)

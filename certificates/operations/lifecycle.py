@@ -13,12 +13,10 @@ from django.db.models import Q, QuerySet
 from audit.queries import history
 from audit.recording import Actor
 from audit.workflow import OperationRefused, perform
-from certificates import permits
+from certificates import permits, profiles
 from certificates.models import Act, Approval, Certificate, KeyEnvelope, KeyPair, KeyState
 from certificates.permits import SecondPersonNeeded
 
-OVERLAP = timedelta(days=14)
-"""How long a replaced key stays on standby before it retires by itself."""
 PROOF_LASTS = timedelta(days=7)
 """How old the bank's last welcome for a key may be when the key becomes active."""
 READY = (KeyState.CERTIFIED, KeyState.STANDBY)
@@ -156,9 +154,13 @@ def lock_owner(*, scope: str) -> None:
 
 
 def stand_others_by(key: KeyPair, *, actor: Actor, now: datetime) -> None:
-    """Put the active keys of the same owner, use and environment on standby; the caller holds their locks."""
+    """Put the active keys of the same owner, use and environment on standby, for the days the bank's profile says.
+
+    The caller holds their locks.
+    """
+    until = now + timedelta(days=profiles.profile(key.environment).overlap_days)
     for other in _active_beside(key).order_by("pk"):
-        perform(other, "stand_by", actor=actor, now=now, data={"successor": str(key.pk)}, until=now + OVERLAP)
+        perform(other, "stand_by", actor=actor, now=now, data={"successor": str(key.pk)}, until=until)
 
 
 def _put_in_use(

@@ -77,9 +77,10 @@ def _loads(raw: bytes) -> bool:
 
 def _bare(text: bytes) -> bool:
     """Say whether base64 of a key stands in the text without armour, or under another label."""
-    bodies = [body for _, body in _BLOCK.findall(text)]
-    joined = [b"".join(body.split()) for body in bodies]
-    words = [word for part in (*bodies, _BLOCK.sub(b"\n", text)) for word in _beginnings(part)]
+    parts = [*(body for _, body in _BLOCK.findall(text)), _BLOCK.sub(b"\n", text)]
+    # A body may be wrapped in lines too short to tell anything by.
+    joined = [b"".join(part.split()) for part in parts]
+    words = [word for part in parts for word in _beginnings(part)]
     return any(_begins_key(word) for word in (*joined, *words))
 
 

@@ -36,6 +36,8 @@ def disguises(key: Any, ec_key: Any, certificate: x509.Certificate) -> dict[str,
     old = _bytes(key, Encoding.DER, PrivateFormat.TraditionalOpenSSL)
     sec1 = _bytes(ec_key, Encoding.DER, PrivateFormat.TraditionalOpenSSL)
     body = b"\n".join(pem.splitlines()[1:-1])
+    whole = body.replace(b"\n", b"")
+    short = b"\n".join(whole[at : at + 6] for at in range(0, len(whole), 6))
     numbers = key.private_numbers()
     jwk = {"kty": "RSA", "n": _number(numbers.public_numbers.n), "e": "AQAB", "d": _number(numbers.d)}
     return {
@@ -57,6 +59,10 @@ def disguises(key: Any, ec_key: Any, certificate: x509.Certificate) -> dict[str,
         "base64 in lines, cut short": b"\n".join(body.splitlines()[:-5]),
         "base64 of SEC 1": base64.b64encode(sec1),
         "base64 of encrypted DER": base64.encodebytes(_bytes(key, Encoding.DER, PrivateFormat.PKCS8, LOCK)),
+        "base64 in short lines": short,
+        "labelled as a certificate, in short lines": b"-----BEGIN CERTIFICATE-----\n"
+        + short
+        + b"\n-----END CERTIFICATE-----\n",
         "base64 under a letter": b"Dear bank,\nhere is what you asked for:\n\n"
         + body
         + b"\n\nKind regards\n",

@@ -120,6 +120,19 @@ def test_issuers_must_be_authorities_in_date(judge: Judge, csr: Any, root: Autho
     assert found == [["issuer_dates"], ["issuer_not_authority"]]
 
 
+@pytest.mark.parametrize("deepest", [0, 1])
+def test_an_issuer_signs_only_as_deep_as_it_may(
+    judge: Judge, csr: Any, issuing: Authority, root: Authority, deepest: int
+) -> None:
+    limits = (
+        (pyca.BasicConstraints(ca=True, path_length=deepest), True),
+        (usage(key_cert_sign=True), True),
+    )
+    limited = root.certify(root.key.public_key(), subject=root.name, extensions=limits)
+    found = codes(judge(issuing.sign(csr), issuing.certificate, limited))
+    assert found == ([] if deepest else ["issuer_not_authority"])
+
+
 def test_an_issuer_with_a_weak_key_is_named(judge: Judge, csr: Any, root: Authority) -> None:
     weak = Authority("Weak", root, key=rsa.generate_private_key(65537, 1024))
     assert codes(judge(weak.sign(csr), weak.certificate, root.certificate)) == ["issuer_key"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from audit.recording import Actor
 from certificates import operations, queries
-from certificates.models import Certificate
+from certificates.models import Certificate, KeyEnvelope
 
 Install = Callable[..., Certificate]
 SCOPE = "connection:harbor"
@@ -58,3 +58,30 @@ def test_live_names_and_rows_per_version(install: Install, now: datetime) -> Non
     assert list(queries.live_under(common_name=first.key.common_name, now=now)) == [first.key]
     assert queries.live_under(common_name=first.key.common_name, now=first.not_after).count() == 0
     assert queries.envelopes_per_version() == {("env", "test1"): 1}
+
+
+def test_a_seal_is_told_without_what_it_seals(install: Install, now: datetime, actor: Actor) -> None:
+    key = install().key
+    assert queries.seal_of(key) == queries.Seal("env", "test1", recoverable=False)
+    KeyEnvelope.objects.filter(key=key).update(recovery_key="ab" * 32)
+    assert queries.seal_of(key) == queries.Seal("env", "test1", recoverable=True)
+    KeyEnvelope.objects.filter(key=key).delete()
+    assert queries.seal_of(key) is None
+
+
+def test_neighbours_share_owner_use_and_environment(install: Install) -> None:
+    first, other, second = install(), install(use="transport"), install()
+    install("connection:kettle")
+    assert [queries.neighbours(row) for row in (first, second, other)] == [
+        (None, second),
+        (first, None),
+        (None, None),
+    ]
+
+
+def test_ends_are_counted_where_the_key_is_in_use(install: Install, now: datetime, actor: Actor) -> None:
+    install(signing={"ends": now + timedelta(days=10)})
+    gone = install("connection:gone", signing={"ends": now + timedelta(days=10)})
+    operations.retire_key(pk=gone.key_id, actor=actor, now=now)
+    assert queries.how_many_end(now=now, days=(0, 9, 10)) == [0, 0, 1]
+    assert queries.how_many_end(now=now + timedelta(days=10), days=(0, 9, 10)) == [1, 0, 0]

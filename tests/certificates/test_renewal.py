@@ -11,6 +11,7 @@ from audit.recording import Actor
 from certificates import operations, queries, renewal
 from certificates.models import Approval, Certificate, KeyPair, KeyState
 from certificates.renewal import Step, Successor, furthest, step_of
+from tests.certificates.two_people import activate
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,9 @@ def test_every_step_has_a_label_and_advice_in_words() -> None:
 def test_a_production_renewal_walks_from_request_to_done(
     request_key: Any, install: Any, issuing: Any, root: Any, people: Any, now: datetime, actor: Actor
 ) -> None:
-    operator, approver = Actor.user(people["operator"]), Actor.user(people["approver"])
+    operator = Actor.user(people["operator"])
     old = install(environment="production", by=operator, signing={"ends": now + timedelta(days=59, hours=1)})
-    operations.activate_key(pk=old.key.pk, actor=approver, now=now)
+    activate(old.key, people, now=now)
     certificate_page = f"/admin/certificates/certificate/{old.pk}/change/"
 
     def due(at: datetime = now) -> list[tuple[str, int, str]]:
@@ -92,7 +93,8 @@ def test_a_production_renewal_walks_from_request_to_done(
     assert walked == [(step, 59, key_page) for step in ("submit", "install", "prove", "activate", "allow")]
     Approval.objects.filter(pk=approval.pk).update(expires_at=now)
     assert due() == [("activate", 59, key_page)]
-    operations.activate_key(pk=new.pk, actor=approver, now=now)
+    Approval.objects.filter(pk=approval.pk).delete()
+    activate(new, people, now=now)
     assert due() == []
 
 

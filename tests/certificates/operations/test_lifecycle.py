@@ -12,7 +12,7 @@ import pytest
 from audit.models import AuditEntry
 from audit.recording import Actor
 from audit.workflow import TransitionRefused
-from certificates import custody, identity, operations
+from certificates import custody, identity, operations, profiles
 from certificates.models import Act, Certificate, KeyEnvelope, KeyPair
 from tests.certificates.two_people import activate, ask, destroy, prove
 
@@ -44,6 +44,8 @@ def test_the_key_before_stands_by_and_can_come_back(install: Install, people: An
         activate(key, people, now=now)
         states.append([KeyPair.objects.get(pk=each.pk).state for each in (old, new)])
     assert states == [["active", "certified"], ["standby", "active"], ["active", "standby"]]
+    until = [KeyPair.objects.get(pk=each.pk).standby_until for each in (old, new)]
+    assert until == [None, now + timedelta(days=profiles.profile("production").overlap_days)]
 
 
 def test_a_refused_activation_leaves_the_active_key_active(

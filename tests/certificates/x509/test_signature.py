@@ -24,6 +24,13 @@ def test_a_sha1_signature_is_verified_though_nobody_accepts_it(
     assert [*found, x509.issued_by(old, stranger)] == ["sha1", True, False, False]
 
 
+def test_the_right_key_under_another_name_is_no_issuer(csr: Any) -> None:
+    authority = Authority("Old")
+    renamed = Authority("New", key=authority.key).certificate
+    leaves = [authority.sign(csr), forger.with_sha1(authority.sign(csr), authority.key)]
+    assert [x509.issued_by(leaf, renamed) for leaf in leaves] == [False, False]
+
+
 def test_an_old_root_is_its_own_issuer(root: Authority) -> None:
     old = forger.with_sha1(root.certificate, root.key)
     assert (x509.self_signed(old), x509.path_from(old, []).complete) == (True, True)

@@ -8,10 +8,11 @@ from typing import Any
 from bankfeeds import operations as feeds
 from bankfeeds.models import Connection, Finding, Pull
 from certificates import operations as certificates
-from certificates.models import MonitorRun, NoticeMail
+from certificates.models import Act, MonitorRun, NoticeMail
 from onboarding import operations, queries
 from onboarding.models import Message
 from tests.certificates.authority import Authority, pem
+from tests.certificates.two_people import ask
 from tests.onboarding.roads import OPS, Road, begin, moment
 
 
@@ -53,6 +54,24 @@ def test_every_kind_of_row_in_order_of_consequence(people: dict[str, Any], conne
     )
     assert silent.pk != bank.pk
     assert queries.what_needs_me_now(people["outsider"], now=now) == []
+
+
+def test_whoever_may_decide_is_told_what_others_asked_for(people: dict[str, Any], now: datetime) -> None:
+    key = certificates.generate_csr(scope="connection:x", use="oauth", environment="test", actor=OPS, now=now)
+    certificates.reject_key(pk=key.pk, actor=OPS, now=now)
+    asked = ask(Act.DESTROY, key, by=people["approver"], now=now, reason="Not needed any more.")
+    later = now + timedelta(hours=2)
+    rows = {name: queries.what_needs_me_now(person, now=later) for name, person in people.items()}
+    assert {name: len(found) for name, found in rows.items() if found} == {"admin": 1}
+    (row,) = rows["admin"]
+    assert (row.kind, row.subject, row.url, row.reason, row.age, row.action) == (
+        "Approval wanted",
+        f"destroy a private key: {key.common_name}",
+        f"/admin/certificates/approval/{asked.pk}/change/",
+        "Somebody asked: Not needed any more.",
+        "70 hours left",
+        "Allow or decline",
+    )
 
 
 def test_acting_removes_the_row(people: dict[str, Any], road: Road, now: datetime) -> None:
