@@ -6,15 +6,17 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_safe
 
 from audit.transitions import TransitionAdmin
 from certificates.admin import checker, downloads, guide_pages, request_pages
 from certificates.models import LIVE, KeyPair, KeyState
+
+READS = ("GET", "HEAD")
 
 
 class KeyPages(TransitionAdmin):
@@ -40,9 +42,11 @@ class KeyPages(TransitionAdmin):
 
     def _reading(self, tail: str, page: Callable[..., HttpResponse], name: str) -> URLPattern:
         def view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-            return page(self, request, pk)
+            if not self.has_view_permission(request):  # type: ignore[attr-defined]
+                raise PermissionDenied  # before anything is said about the page, even how it is asked for
+            return page(self, request, pk) if request.method in READS else HttpResponseNotAllowed(READS)
 
-        return self._page(f"<uuid:pk>/{tail}", require_safe(view), name)
+        return self._page(f"<uuid:pk>/{tail}", view, name)
 
     def request_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a new key and its signing request."""

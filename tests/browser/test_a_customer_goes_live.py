@@ -228,7 +228,12 @@ def step_5(operator: Desk, approver: Desk, project: str, desk: BankDesk, tmp_pat
     request = operator.page.locator("pre").first.inner_text()
     returned = tmp_path / "returned.pem"
     returned.write_text(desk.sign(client_id=CLIENT, csr_pem=request))
-    operator.act(key, "Install certificate", material=str(returned))
+    operator.open(key)
+    operator.page.get_by_role("link", name="Install certificate", exact=True).click()
+    operator.fill(file=str(returned))
+    operator.page.get_by_role("button", name="Look at it", exact=True).click()
+    operator.page.get_by_role("button", name="Install this certificate", exact=True).click()
+    operator.page.get_by_text("Installed, and in use from now on.").wait_for()
     with running(
         "run_worker", "--grace", "5", log=tmp_path / "worker.log", EMAIL_URL=f"filemail://{tmp_path / 'mail'}"
     ):
