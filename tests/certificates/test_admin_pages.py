@@ -20,6 +20,7 @@ from certificates.holders import Whereabouts
 from certificates.models import Certificate, KeyPair
 from tests.certificates.authority import Authority
 from tests.certificates.reading import page, read, told
+from tests.certificates.two_people import destroy
 
 Install = Callable[..., Certificate]
 LIST = "admin:certificates_certificate_changelist"
@@ -193,12 +194,12 @@ def test_the_page_of_a_request_shows_its_way_and_the_turn(
 
 
 def test_the_page_of_a_rejected_request_stops_and_of_a_destroyed_key_says_what_is_gone(
-    as_: Any, request_key: Any, now: datetime, actor: Any
+    as_: Any, request_key: Any, people: Any, now: datetime, actor: Any
 ) -> None:
     key = operations.reject_key(pk=request_key().pk, actor=actor, now=now, reason="Wrong unit.")
     text = read(as_("operator"), page(key))
     assert told(text, "Submitted Stopped here", "Us Make a new request", "“Wrong unit.”") == []
-    operations.destroy_key(pk=key.pk, actor=actor, now=now)
+    destroy(key, people, now=now)
     assert "nothing: the private key was destroyed" in read(as_("operator"), page(key))
 
 
