@@ -51,7 +51,7 @@ def timeline(key: KeyPair, *, most: int = 200) -> Timeline:
 
     Five queries at most, however often the key was used.
     """
-    subjects = [key, *Certificate.objects.filter(key=key).only("pk"), *key.approvals.only("pk")]
+    subjects = [key, *Certificate.objects.filter(key=key).only("pk"), *key.approvals.all()]
     entries = reduce(or_, [history(subject) for subject in subjects]).exclude(verb=KEY_USED)
     latest = list(entries.order_by("-number")[: most + 1])
     acts = [

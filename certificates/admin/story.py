@@ -24,6 +24,7 @@ WORDS = {
     "certificates.key_not_proven": "Refused at the bank",
     "certificates.key_rewrapped": "Sealed under another keyring version",
     "certificates.expiry_noticed": "Notice of its end due",
+    "certificates.approval.request": "Act of two people asked for",
     "certificates.approval.approve": "Act allowed by a second person",
     "certificates.approval.decline": "Act declined",
     "certificates.approval.withdraw": "Wish for an act withdrawn",

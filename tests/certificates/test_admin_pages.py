@@ -194,7 +194,7 @@ def test_the_page_of_a_request_shows_its_way_and_the_turn(
 
 
 def test_the_page_of_a_rejected_request_stops_and_of_a_destroyed_key_says_what_is_gone(
-    as_: Any, people: Any, request_key: Any, now: datetime, actor: Any
+    as_: Any, request_key: Any, people: Any, now: datetime, actor: Any
 ) -> None:
     key = operations.reject_key(pk=request_key().pk, actor=actor, now=now, reason="Wrong unit.")
     text = read(as_("operator"), page(key))
