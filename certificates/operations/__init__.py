@@ -2,7 +2,7 @@
 
 from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
 from certificates.operations.expiry import describe, record_expiry_notices
-from certificates.operations.installation import ImportRefused, install_certificate, install_for_request
+from certificates.operations.installation import ImportRefused, install_certificate
 from certificates.operations.lifecycle import (
     ActivationRefused,
     SecondPersonNeeded,
@@ -12,7 +12,7 @@ from certificates.operations.lifecycle import (
     retire_expired,
     retire_key,
 )
-from certificates.operations.proof import prove_key, record_proof
+from certificates.operations.proof import note_proof, prove_key, record_proof
 from certificates.operations.requests import (
     RequestRefused,
     default_subject,
@@ -20,6 +20,7 @@ from certificates.operations.requests import (
     mark_submitted,
     reject_key,
 )
+from certificates.operations.succession import install_and_try, install_for_request, prove_and_take_over
 
 __all__ = [
     "ActivationRefused",
@@ -33,10 +34,13 @@ __all__ = [
     "describe",
     "destroy_key",
     "generate_csr",
+    "install_and_try",
     "install_certificate",
     "install_for_request",
     "mark_compromised",
     "mark_submitted",
+    "note_proof",
+    "prove_and_take_over",
     "prove_key",
     "record_expiry_notices",
     "record_proof",
