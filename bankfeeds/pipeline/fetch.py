@@ -72,9 +72,11 @@ def bank(
             "install the certificate and activate it.",
         )
     try:
-        with session(connection, keys=used, actor=actor, clock=clock, alive=alive) as client:
-            with _noting(client, used, actor, clock):
-                yield client
+        with (
+            session(connection, keys=used, actor=actor, clock=clock, alive=alive) as client,
+            _noting(client, used, actor, clock),
+        ):
+            yield client
     except OperationRefused as refusal:
         raise BankError(Decision.ASK, refusal.sentence) from None
 

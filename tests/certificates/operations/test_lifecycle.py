@@ -112,6 +112,8 @@ def test_only_ended_standby_keys_are_retired_by_themselves(
     install: Install, now: datetime, actor: Actor
 ) -> None:
     old, new = install().key, install().key
+    operations.record_proof(pk=new.pk, proven="It was let in.", actor=actor, now=now)
+    operations.activate_key(pk=new.pk, actor=actor, now=now)
     Certificate.objects.update(not_after=now)
     retired = operations.retire_expired(actor=actor, now=now)
     assert ([key.pk for key in retired], KeyPair.objects.get(pk=new.pk).state) == ([old.pk], "active")
