@@ -103,5 +103,11 @@ def _sentence(error: BankError, key: KeyPair) -> str:
     if error.blames is Blame.SIGN_IN and key.use == KeyUse.TRANSPORT:
         return f"The bank answered, but knows no client by the certificate {kid}: register it there, then try again."
     if error.decision is Decision.RETRY and error.status is None and error.retry_after is None:
-        return f"{error.sentence} The key was not tried to the end: try again later."
+        if key.use == KeyUse.OAUTH:
+            return "The bank could not be reached, or the connection was cut: try again later."
+        # Under TLS 1.3 a refused certificate often shows as a cut connection and nothing else.
+        return (
+            f"The bank could not be reached, or cut the connection because it does not know the certificate {kid}: "
+            "check that it is registered there, then try again."
+        )
     return error.sentence

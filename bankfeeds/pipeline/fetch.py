@@ -89,15 +89,16 @@ def session(
     actor: Actor,
     clock: Clock,
     purpose: str = PURPOSE,
-    tokens: TokenCache = TOKENS,
+    tokens: TokenCache | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> Iterator[Client]:
-    """Open the bank with exactly these keys. It stays with them to its end, whatever is activated meanwhile.
+    """Open the bank with exactly these keys; it stays with them to its end, whatever is activated meanwhile.
 
-    Raises OperationRefused when a key or the configuration cannot be used.
+    ``tokens`` are used instead of those of this process. Raises OperationRefused when a key or
+    the configuration cannot be used.
     """
     try:
-        client = _client(connection, keys, actor, clock, purpose, tokens, alive)
+        client = _client(connection, keys, actor, clock, purpose, tokens or TOKENS, alive)
     except ValueError as problem:
         raise OperationRefused(f"The connection's settings cannot be used: {problem}") from None
     try:
