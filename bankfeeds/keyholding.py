@@ -13,8 +13,9 @@ from bankfeeds.jpmorgan.errors import BankError, Blame, Decision
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.pipeline import fetch
+from certificates import identity, queries
 from certificates.holders import NotTried, ProofFailed, Whereabouts
-from certificates.models import KeyPair, KeyUse
+from certificates.models import KeyPair, KeyState, KeyUse
 
 KIND = "connection"
 PURPOSE = "proof"
@@ -44,7 +45,7 @@ class ConnectionKeys:
         except BankError as error:
             if error.retry_after is not None:
                 fetch.leave_alone(connection, until=clock() + error.retry_after)
-            raise ProofFailed(_sentence(error, key)) from None
+            raise ProofFailed(_sentence(error, key, keys.blamed(error.blames) or key)) from None
 
     def whereabouts(self, scope: str) -> Whereabouts | None:
         """Return the connection with its page, its accounts and since when they are read."""
@@ -71,15 +72,29 @@ def _connection(scope: str) -> Connection | None:
 
 
 def _keys(connection: Connection, key: KeyPair, now: datetime) -> fetch.Keys:
-    """Return the keys of the proof: this one in its place, and what is in use in the other. Raises NotTried."""
-    in_use = fetch.keys_in_use(connection, now=now)
-    if key.use == KeyUse.OAUTH and connection.auth == "oauth":
-        return fetch.Keys(key, in_use.transport)
-    if key.use != KeyUse.TRANSPORT:
+    """Return the keys of the proof: this one in its place, in the other what is in use. Raises NotTried.
+
+    A connection that begins with two new keys needs both to be let in at all: then the other new one stands there.
+    """
+    oauth, transport = (
+        _beside(connection, key, KeyUse.OAUTH, now),
+        _beside(connection, key, KeyUse.TRANSPORT, now),
+    )
+    if connection.auth != "oauth":
+        oauth = None
+    keys = fetch.Keys(oauth, transport)
+    if key not in (oauth, transport):
         raise NotTried(f"{connection.label} has no use for a key for {key.get_use_display()}.")
-    if connection.auth == "oauth" and in_use.oauth is None:
-        raise NotTried(f"{connection.label} signs in with an OAuth key as well: put that one to use first.")
-    return fetch.Keys(in_use.oauth, key)
+    if connection.auth == "oauth" and oauth is None:
+        raise NotTried(f"{connection.label} signs in with an OAuth key as well: install that one first.")
+    return keys
+
+
+def _beside(connection: Connection, key: KeyPair, use: str, now: datetime) -> KeyPair | None:
+    if key.use == use:
+        return key
+    new = queries.keys_of(scope=connection.scope).filter(use=use, state=KeyState.CERTIFIED).first()
+    return queries.usable(scope=connection.scope, use=use, now=now) or new
 
 
 def _ask(client: Client, key: KeyPair, account: Account | None) -> str:
@@ -92,13 +107,13 @@ def _ask(client: Client, key: KeyPair, account: Account | None) -> str:
     return "The bank accepted the certificate and answered."
 
 
-def _sentence(error: BankError, key: KeyPair) -> str:
-    kid = key.certificate.sha1
+def _sentence(error: BankError, key: KeyPair, blamed: KeyPair) -> str:
+    kid = identity.thumbprint(blamed)
     if error.blames is Blame.CERTIFICATE:
         return (
             f"The bank refuses the certificate {kid}: register it there, or ask whether it is already active."
         )
-    if error.blames is Blame.ASSERTION and key.use == KeyUse.OAUTH:
+    if error.blames is Blame.ASSERTION:
         return f"The bank does not accept a signature under the certificate {kid}: register it there, then try again."
     if error.blames is Blame.SIGN_IN and key.use == KeyUse.TRANSPORT:
         return f"The bank answered, but knows no client by the certificate {kid}: register it there, then try again."

@@ -43,7 +43,8 @@ class Keys:
             Blame.NONE: None,
             Blame.CERTIFICATE: self.transport,
             Blame.ASSERTION: self.oauth,
-            Blame.SIGN_IN: self.oauth or self.transport,
+            # The token was renewed before: where a certificate is shown as well, it is what is not known.
+            Blame.SIGN_IN: self.transport or self.oauth,
         }[blame]
 
 

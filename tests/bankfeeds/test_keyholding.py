@@ -19,7 +19,7 @@ from bankfeeds.simulator.authority import Authority
 from certificates import holders, queries
 from certificates import operations as certificates
 from certificates.models import Certificate, KeyPair
-from tests.bankfeeds.feeds import ACTOR, Feed, feed
+from tests.bankfeeds.feeds import ACTOR, Feed, feed, new_connection
 from tests.bankfeeds.renewal import asked_with, register, renewed, signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +134,18 @@ def test_a_transport_key_beside_oauth_is_tried_with_the_oauth_key_in_use(harbor:
     new, oauth = renewed(harbor, "transport"), in_use(harbor)
     assert new.state == "active"
     assert (asked_with(harbor, oauth), asked_with(harbor, new)) == ([TOKEN], [BALANCE])
+
+
+def test_a_connection_that_begins_with_two_keys_proves_each_beside_the_other(harbor: Feed) -> None:
+    harbor.bank.client.environment = "production"
+    facts = new_connection(
+        harbor.bank, harbor.running, label="marble-otter", environment="production",
+        api_host=harbor.running.mtls_url,
+    )  # fmt: skip
+    harbor.connection = operations.create_connection(facts=facts, actor=ACTOR, now=timezone.now())
+    new = [renewed(harbor, use) for use in ("transport", "oauth")]
+    assert {(key.state, key.proven_at is not None) for key in prove(harbor)} == {("certified", True)}
+    assert [set(asked_with(harbor, key)) for key in new] == [{BALANCE}, {TOKEN}]
 
 
 def test_both_new_keys_are_tried_and_every_refusal_is_told(harbor: Feed) -> None:
