@@ -39,7 +39,13 @@ class ConnectionKeys:
         try:
             # Tokens of its own: what a proof is given serves nobody else.
             with fetch.session(
-                connection, keys=keys, actor=actor, clock=clock, purpose=PURPOSE, tokens=TokenCache()
+                connection,
+                keys=keys,
+                actor=actor,
+                clock=clock,
+                purpose=PURPOSE,
+                tokens=TokenCache(),
+                hurry=True,
             ) as client:
                 return _ask(client, key, account)
         except BankError as error:

@@ -28,16 +28,20 @@ def headers() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Repeats a call that met a moment's trouble. `longest` is the longest pause slept through here."""
+    """Repeats a call that met a moment's trouble, at most `quick` times at once.
+
+    `longest` is the longest pause slept through here.
+    """
 
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     longest: timedelta
+    quick: int = QUICK_TRIES
 
     def answer(self, send: Callable[[], Reply], judge: Judge) -> Reply:
         """Return the answer with status 200, or raise BankError.
 
-        Cuts and server errors without Retry-After are tried again twice, a short Retry-After is obeyed once.
+        Cuts and server errors without Retry-After are tried again, a short Retry-After is obeyed once.
         """
         quick, waited = 0, False
         while True:
@@ -52,7 +56,7 @@ class Patience:
             if pause is not None and pause <= self.longest and not waited:
                 waited = True
                 self.sleep(pause.total_seconds())
-            elif pause is None and error.passing and quick < QUICK_TRIES:
+            elif pause is None and error.passing and quick < self.quick:
                 quick += 1
                 self.sleep(QUICK_PAUSE * quick)
             else:

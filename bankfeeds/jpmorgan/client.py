@@ -24,6 +24,7 @@ BALANCE_DAYS = 31
 MOST_PAGES = 500
 RESTARTS = 3
 RESTART_PAUSE = 0.5
+HURRIED = (5.0, 10.0)  # seconds to connect, and per read; a web worker is ended after 30
 
 Request = Mapping[str, str | int | list[dict[str, str]]]
 
@@ -87,6 +88,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         max_inline_wait: timedelta = timedelta(seconds=5),
         permit: Callable[[], None] = lambda: None,
+        hurry: bool = False,
     ) -> None:
         """Prepare calls; nothing is sent yet.
 
@@ -94,8 +96,9 @@ class Client:
         needed for `auth` "oauth"; `bound` is the fingerprint of the client certificate in `context`. Tokens got
         with other certificates are forgotten. `clock` returns the aware time. A Retry-After up to
         `max_inline_wait` is waited for, once, with `sleep` (seconds). `permit` is called before each question
-        and raises when the bank must be left alone: it may have said so to somebody else. Raises ValueError for
-        a context that is not strict or a missing `sign`.
+        and raises when the bank must be left alone: it may have said so to somebody else. In a
+        `hurry` (a person waits at the console) everything is tried once and given up after seconds. Raises
+        ValueError for a context that is not strict or a missing `sign`.
         """
         if endpoint.auth == "oauth" and (sign is None or not kid):
             raise ValueError("Signing in with a token needs a signing key and its certificate's thumbprint.")
@@ -103,8 +106,14 @@ class Client:
         self._sleep = sleep
         self._permit = permit
         self._api = endpoint.api_host.rstrip("/")
-        self._transport = transport.Transport(context, pinned=endpoint.pinned)
-        self._patience = calls.Patience(clock=clock, sleep=sleep, longest=max_inline_wait)
+        timeout = HURRIED if hurry else (transport.CONNECT_SECONDS, transport.READ_SECONDS)
+        self._transport = transport.Transport(context, pinned=endpoint.pinned, timeout=timeout)
+        self._patience = calls.Patience(
+            clock=clock,
+            sleep=sleep,
+            longest=timedelta() if hurry else max_inline_wait,
+            quick=0 if hurry else calls.QUICK_TRIES,
+        )
         self._answered = False
         self._sign_in: calls.SignIn | None = None
         if endpoint.auth == "oauth" and sign is not None:

@@ -92,14 +92,15 @@ def session(
     purpose: str = PURPOSE,
     tokens: TokenCache | None = None,
     alive: Callable[[], None] = lambda: None,
+    hurry: bool = False,
 ) -> Iterator[Client]:
     """Open the bank with exactly these keys; it stays with them to its end, whatever is activated meanwhile.
 
-    ``tokens`` are used instead of those of this process. Raises OperationRefused when a key or
+    ``tokens`` are used instead of those of this process; ``hurry`` as in Client. Raises OperationRefused when a key or
     the configuration cannot be used.
     """
     try:
-        client = _client(connection, keys, actor, clock, purpose, tokens or TOKENS, alive)
+        client = _client(connection, keys, actor, clock, purpose, tokens or TOKENS, alive, hurry)
     except ValueError as problem:
         raise OperationRefused(f"The connection's settings cannot be used: {problem}") from None
     try:
@@ -161,6 +162,7 @@ def _client(
     purpose: str,
     tokens: TokenCache,
     alive: Callable[[], None],
+    hurry: bool,
 ) -> Client:
     context = identity.tls_context(
         key=used.transport, roots_pem=connection.trust_roots, actor=actor, purpose=purpose, now=clock()
@@ -182,6 +184,7 @@ def _client(
         tokens=tokens,
         clock=clock,
         permit=permit,
+        hurry=hurry,
     )
 
 
