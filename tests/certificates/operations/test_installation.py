@@ -166,39 +166,39 @@ def states(*certificates: Certificate) -> list[str]:
 
 
 def test_in_test_the_first_key_is_used_at_once_and_the_next_waits_for_its_proof(install: Install) -> None:
-    old, new = install(), install()
+    old, new = install(waits=True), install(waits=True)
     assert states(old, new) == ["active", "certified"]
 
 
 @pytest.mark.parametrize("other", [{"use": "transport"}, {"scope": "connection:kettle"}])
 def test_a_key_of_another_use_or_owner_is_no_predecessor(install: Install, other: dict[str, Any]) -> None:
-    assert states(install(), install(**other)) == ["active", "active"]
+    assert states(install(waits=True), install(waits=True, **other)) == ["active", "active"]
 
 
 def test_in_test_a_key_whose_certificate_ended_is_replaced_at_once(install: Install, now: datetime) -> None:
     old = install(signing={"ends": now + timedelta(days=1)})
     Certificate.objects.filter(pk=old.pk).update(not_after=now)
-    new = install()
+    new = install(waits=True)
     assert states(old, new) == ["standby", "active"]
 
 
 def test_a_third_live_certificate_for_one_name_is_refused(
     install: Install, now: datetime, actor: Actor
 ) -> None:
-    first, second = install(), install()
+    first, second = install(), install(waits=True)
     assert refused(install) == ["too_many_live"]  # one is active, one waits for its proof
     operations.record_proof(pk=second.key_id, proven="It was let in.", actor=actor, now=now)
     operations.activate_key(pk=second.key_id, actor=actor, now=now)
     assert states(first, second) == ["standby", "active"]
     assert refused(install) == ["too_many_live"]
     operations.retire_key(pk=first.key_id, actor=actor, now=now)
-    assert states(first, second, install()) == ["retired", "active", "certified"]
+    assert states(first, second, install(waits=True)) == ["retired", "active", "certified"]
 
 
 def test_an_expired_one_does_not_count_as_live(install: Install, now: datetime) -> None:
-    first, second = install(signing={"ends": now + timedelta(days=1)}), install()
+    first, second = install(signing={"ends": now + timedelta(days=1)}), install(waits=True)
     Certificate.objects.filter(pk=first.pk).update(not_after=now)
-    third = install()
+    third = install(waits=True)
     assert states(first, second, third) == ["standby", "certified", "active"]
 
 

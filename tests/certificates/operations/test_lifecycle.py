@@ -113,8 +113,6 @@ def test_only_ended_standby_keys_are_retired_by_themselves(
     install: Install, now: datetime, actor: Actor
 ) -> None:
     old, new = install().key, install().key
-    operations.record_proof(pk=new.pk, proven="It was let in.", actor=actor, now=now)
-    operations.activate_key(pk=new.pk, actor=actor, now=now)
     Certificate.objects.update(not_after=now)
     retired = operations.retire_expired(actor=actor, now=now)
     assert ([key.pk for key in retired], KeyPair.objects.get(pk=new.pk).state) == ([old.pk], "active")
@@ -124,8 +122,6 @@ def test_a_standby_key_somebody_falls_back_to_at_that_moment_is_not_retired(
     install: Install, now: datetime, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = install().key, install().key
-    operations.record_proof(pk=new.pk, proven="It was let in.", actor=actor, now=now)
-    operations.activate_key(pk=new.pk, actor=actor, now=now)
     later = now + lifecycle.OVERLAP
     lock = lifecycle.lock_owner
 
