@@ -73,6 +73,7 @@ def ensure_schedules(**_: Any) -> None:
         return  # one app alone was migrated; the queue's tables come later
     ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
     ensure_schedule("bankfeeds prune", "bankfeeds.tasks.prune", 24 * 60)
+    ensure_schedule("certificates retire", "certificates.tasks.retire_expired_keys", 60)
 
 
 def prune(*, now: datetime) -> int:

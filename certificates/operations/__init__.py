@@ -11,7 +11,7 @@ from certificates.operations.approvals import (
 from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
 from certificates.operations.expiry import describe, record_expiry_notices
 from certificates.operations.export import ExportRefused, export_key
-from certificates.operations.installation import ImportRefused, install_certificate, install_for_request
+from certificates.operations.installation import ImportRefused, install_certificate
 from certificates.operations.keyring import KeyringRefused, waiting_versions
 from certificates.operations.lifecycle import (
     ActivationRefused,
@@ -25,7 +25,7 @@ from certificates.operations.lifecycle import (
     retire_key,
     sealed_under,
 )
-from certificates.operations.proof import prove_key, record_proof
+from certificates.operations.proof import note_proof, prove_key, record_proof
 from certificates.operations.requests import (
     RequestRefused,
     default_subject,
@@ -33,6 +33,7 @@ from certificates.operations.requests import (
     mark_submitted,
     reject_key,
 )
+from certificates.operations.succession import install_and_try, install_for_request, prove_and_take_over
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
@@ -57,11 +58,14 @@ __all__ = [
     "destroy_approved",
     "export_key",
     "generate_csr",
+    "install_and_try",
     "install_certificate",
     "install_for_request",
     "lapse_overdue",
     "mark_compromised",
     "mark_submitted",
+    "note_proof",
+    "prove_and_take_over",
     "prove_key",
     "record_expiry_notices",
     "record_proof",
