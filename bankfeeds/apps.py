@@ -10,7 +10,9 @@ class BankfeedsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bankfeeds import checks, schedule
+        from bankfeeds import checks, keyholding, schedule
+        from certificates import holders
 
         checks.register_checks()
+        holders.register(keyholding.KIND, keyholding.ConnectionKeys())
         post_migrate.connect(schedule.ensure_schedules, sender=self)

@@ -18,7 +18,7 @@ def connection_named(label: str) -> Connection:
     return found
 
 
-def refusal(problem: OperationRefused) -> CommandError:
-    """Return the refusal as a command's error (exit code 2), with everything that is missing."""
+def refusal(problem: OperationRefused, *, code: int = WRONG_CALL) -> CommandError:
+    """Return the refusal as a command's error with this exit code, and everything that is missing."""
     lines = [problem.sentence, *(f"  missing: {item}" for item in problem.missing)]
-    return CommandError("\n".join(lines), returncode=WRONG_CALL)
+    return CommandError("\n".join(lines), returncode=code)

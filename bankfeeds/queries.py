@@ -21,6 +21,11 @@ def last_heartbeat() -> datetime | None:
     return Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
 
 
+def has_new_key(connection: Connection) -> bool:
+    """Say whether a certified key of the connection waits for its proof or its activation."""
+    return certificates.keys_of(scope=connection.scope).filter(state="certified").exists()
+
+
 def due_pulls(*, now: datetime) -> QuerySet[Pull]:
     """Return the pulls somebody should work on now, the longest waiting first."""
     waiting = Q(state="queued") | Q(state="failed", retry_at__isnull=False)

@@ -74,6 +74,7 @@ def ensure_schedules(**_: Any) -> None:
     ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
     ensure_schedule("bankfeeds prune", "bankfeeds.tasks.prune", 24 * 60)
     ensure_schedule("certificates watch", "certificates.tasks.warn_expiring_certificates", 60)
+    ensure_schedule("certificates retire", "certificates.tasks.retire_expired_keys", 60)
 
 
 def prune(*, now: datetime) -> int:

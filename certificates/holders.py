@@ -16,6 +16,10 @@ class ProofFailed(OperationRefused):
     """The bank did not let us in with this key, or nobody could ask it."""
 
 
+class NotTried(ProofFailed):
+    """The bank was not asked: the key, its certificate or its settings do not allow a try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """Where a key is used: the holder's name, its console page, and what would stop without the key."""
@@ -31,7 +35,8 @@ class Holder(Protocol):
     def prove(self, *, key: KeyPair, actor: Actor, clock: Callable[[], datetime]) -> str:
         """Make a real handshake and token request with exactly this key; return what was proven, as a sentence.
 
-        Never called inside a transaction. Raises ProofFailed with the operator's sentence.
+        Never called inside a transaction. Raises ProofFailed with the operator's sentence, or an OperationRefused
+        of another kind where the bank was not asked.
         """
         ...
 

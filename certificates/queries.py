@@ -43,6 +43,21 @@ def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
     )
 
 
+def predecessor(key: KeyPair, *, now: datetime) -> KeyPair | None:
+    """Return the active key, in date at ``now``, that ``key`` would replace: same owner, use and environment."""
+    return (
+        KeyPair.objects.filter(
+            scope=key.scope,
+            use=key.use,
+            environment=key.environment,
+            state=KeyState.ACTIVE,
+            certificate__not_after__gt=now,
+        )
+        .exclude(pk=key.pk)
+        .first()
+    )
+
+
 def open_request(*, scope: str, use: str, environment: str) -> KeyPair | None:
     """Return the request under way for this owner, use and environment, or None."""
     return KeyPair.objects.filter(scope=scope, use=use, environment=environment, state__in=OPEN).first()

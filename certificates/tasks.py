@@ -1,4 +1,4 @@
-"""Scheduled work: the hourly look at what ends."""
+"""Scheduled work: the hourly looks at what ends and at what was replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def warn_expiring_certificates() -> int:
 
 
 def retire_expired_keys() -> int:
-    """Retire standby keys whose certificates have ended; return how many."""
+    """Retire standby keys whose overlap is over or whose certificates have ended; return how many."""
     return len(operations.retire_expired(actor=Actor.task("retire_expired_keys"), now=timezone.now()))
 
 

@@ -61,6 +61,11 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         Button(name="request", label="Request a certificate", operation=operations.request_certificate,
                permission="certificates.request_keypair", when=lambda one: one.state != "closed",
                done="The signing request is under Keys."),
+        Button(name="prove", label="Prove new key", operation=operations.prove_keys,
+               permission="certificates.prove_keypair", when=queries.has_new_key,
+               done="The bank let us in with the new key. Its page says what comes next.",
+               warning="The bank is called with it now; this may take a minute. The key in use is not touched. "
+                       "On a test connection the new key takes over once it is let in."),
         Button(name="pull", label="Pull now", operation=operations.pull_now, permission="bankfeeds.pull_now",
                when=lambda one: one.state in ("draft", "testing", "active"), done="Queued; a worker takes it shortly."),
         Button(name="activate", label="Activate", operation=operations.activate_connection,

@@ -28,16 +28,20 @@ def headers() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Repeats a call that met a moment's trouble. `longest` is the longest pause slept through here."""
+    """Repeats a call that met a moment's trouble, at most `quick` times at once.
+
+    `longest` is the longest pause slept through here.
+    """
 
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     longest: timedelta
+    quick: int = QUICK_TRIES
 
     def answer(self, send: Callable[[], Reply], judge: Judge) -> Reply:
         """Return the answer with status 200, or raise BankError.
 
-        Cuts and server errors without Retry-After are tried again twice, a short Retry-After is obeyed once.
+        Cuts and server errors without Retry-After are tried again, a short Retry-After is obeyed once.
         """
         quick, waited = 0, False
         while True:
@@ -52,26 +56,35 @@ class Patience:
             if pause is not None and pause <= self.longest and not waited:
                 waited = True
                 self.sleep(pause.total_seconds())
-            elif pause is None and error.passing and quick < QUICK_TRIES:
+            elif pause is None and error.passing and quick < self.quick:
                 quick += 1
                 self.sleep(QUICK_PAUSE * quick)
             else:
                 raise error from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(slots=True, kw_only=True, repr=False)
 class SignIn:
-    """Calls with a bearer token of the token endpoint, fetched when needed and replaced once when refused."""
+    """Calls with a bearer token of the token endpoint, fetched when needed and replaced once when refused.
+
+    `bound` is the fingerprint of the client certificate shown in the handshake. `fetched` says whether the bank
+    gave a token to this very sign-in, and not to an earlier one.
+    """
 
     token_url: str
     audience: str
     resource: str
     client_id: str
     kid: str
+    bound: str
     sign: Callable[[bytes], bytes]
     tokens: oauth.TokenCache
     transport: Transport
     patience: Patience
+    fetched: bool = False
+
+    def __post_init__(self) -> None:
+        self.tokens.keep_only(self._key)
 
     def call(self, send: Send) -> Reply:
         """Return the answer with status 200 to `send(headers)`, or raise BankError."""
@@ -84,9 +97,13 @@ class SignIn:
         self.tokens.drop(self._key, token)
         return self._answer(send, self._token())
 
+    def prove(self) -> None:
+        """Get a token and throw it away. Raises BankError."""
+        self._fetch()
+
     @property
     def _key(self) -> oauth.TokenKey:
-        return self.token_url, self.client_id, self.resource, self.kid
+        return self.token_url, self.client_id, self.resource, self.kid, self.bound
 
     def _answer(self, send: Send, token: oauth.Token) -> Reply:
         bearer = {"Authorization": f"Bearer {token.value}"}
@@ -98,9 +115,11 @@ class SignIn:
     def _fetch(self) -> oauth.Token:
         reply = self.patience.answer(self._request, errors.refused_token)
         try:
-            return oauth.Token.of(wire.token_answer(reply.body), now=self.patience.clock())
+            token = oauth.Token.of(wire.token_answer(reply.body), now=self.patience.clock())
         except wire.WireError as error:
             raise errors.unreadable(error, reply) from None
+        self.fetched = True
+        return token
 
     def _request(self) -> Reply:
         # A fresh assertion each time: the bank may refuse to see one twice.

@@ -24,6 +24,7 @@ BALANCE_DAYS = 31
 MOST_PAGES = 500
 RESTARTS = 3
 RESTART_PAUSE = 0.5
+HURRIED = (5.0, 10.0)  # seconds to connect, and per read; a web worker is ended after 30
 
 Request = Mapping[str, str | int | list[dict[str, str]]]
 
@@ -81,19 +82,23 @@ class Client:
         context: ssl.SSLContext,
         sign: Callable[[bytes], bytes] | None,
         kid: str,
+        bound: str = "",
         tokens: TokenCache,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
         max_inline_wait: timedelta = timedelta(seconds=5),
         permit: Callable[[], None] = lambda: None,
+        hurry: bool = False,
     ) -> None:
         """Prepare calls; nothing is sent yet.
 
         `context` decides trust and client certificate. `sign` (RS256) and `kid` make the assertion and are
-        needed for `auth` "oauth". `clock` returns the aware time. A Retry-After up to `max_inline_wait` is
-        waited for, once, with `sleep` (seconds). `permit` is called before each question and raises when the
-        bank must be left alone: it may have said so to somebody else. Raises ValueError for a context that is
-        not strict or a missing `sign`.
+        needed for `auth` "oauth"; `bound` is the fingerprint of the client certificate in `context`. Tokens got
+        with other certificates are forgotten. `clock` returns the aware time. A Retry-After up to
+        `max_inline_wait` is waited for, once, with `sleep` (seconds). `permit` is called before each question
+        and raises when the bank must be left alone: it may have said so to somebody else. In a
+        `hurry` (a person waits at the console) everything is tried once and given up after seconds. Raises
+        ValueError for a context that is not strict or a missing `sign`.
         """
         if endpoint.auth == "oauth" and (sign is None or not kid):
             raise ValueError("Signing in with a token needs a signing key and its certificate's thumbprint.")
@@ -101,8 +106,15 @@ class Client:
         self._sleep = sleep
         self._permit = permit
         self._api = endpoint.api_host.rstrip("/")
-        self._transport = transport.Transport(context, pinned=endpoint.pinned)
-        self._patience = calls.Patience(clock=clock, sleep=sleep, longest=max_inline_wait)
+        timeout = HURRIED if hurry else (transport.CONNECT_SECONDS, transport.READ_SECONDS)
+        self._transport = transport.Transport(context, pinned=endpoint.pinned, timeout=timeout)
+        self._patience = calls.Patience(
+            clock=clock,
+            sleep=sleep,
+            longest=timedelta() if hurry else max_inline_wait,
+            quick=0 if hurry else calls.QUICK_TRIES,
+        )
+        self._answered = False
         self._sign_in: calls.SignIn | None = None
         if endpoint.auth == "oauth" and sign is not None:
             self._sign_in = calls.SignIn(
@@ -111,6 +123,7 @@ class Client:
                 resource=endpoint.resource,
                 client_id=endpoint.client_id,
                 kid=kid,
+                bound=bound,
                 sign=sign,
                 tokens=tokens,
                 transport=self._transport,
@@ -171,6 +184,32 @@ class Client:
             total_records=len(answer.account_list),
         )
 
+    def sign_in(self) -> None:
+        """Get an access token with this client's own assertion and throw it away. Raises BankError."""
+        self._permit()
+        if self._sign_in is not None:
+            self._sign_in.prove()
+
+    def look_in(self, *, account: str) -> None:
+        """Ask for one account's balances of the previous business day and take nothing from them: were we let in?
+
+        Raises BankError.
+        """
+        asked = {"relativeDateType": "PRIOR_DAY", "accountList": [{"accountId": account}]}
+        self._call(
+            lambda headers: self._transport.send("POST", self._api + BALANCES, headers=headers, json=asked)
+        )
+
+    @property
+    def signed_in(self) -> bool:
+        """Say whether the bank gave this client a token, and not an earlier one."""
+        return self._sign_in is not None and self._sign_in.fetched
+
+    @property
+    def answered(self) -> bool:
+        """Say whether the bank answered a question of this client."""
+        return self._answered
+
     def close(self) -> None:
         """Close the connections to the bank."""
         self._transport.close()
@@ -178,8 +217,11 @@ class Client:
     def _call(self, send: calls.Send) -> transport.Reply:
         self._permit()
         if self._sign_in is not None:
-            return self._sign_in.call(send)
-        return self._patience.answer(lambda: send(calls.headers()), errors.refused_call)
+            reply = self._sign_in.call(send)
+        else:
+            reply = self._patience.answer(lambda: send(calls.headers()), errors.refused_call)
+        self._answered = True
+        return reply
 
     def _walk(self, asked: Mapping[str, str]) -> list[Page] | None:
         """Return the pages of one walk, or None when the bank's pages moved under it."""

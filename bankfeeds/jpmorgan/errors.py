@@ -18,11 +18,21 @@ class Decision(StrEnum):
     ASK = "ask"  # a person has to settle something with the bank or in our settings first
 
 
+class Blame(StrEnum):
+    """Which of our credentials a refusal names."""
+
+    NONE = ""
+    CERTIFICATE = "certificate"  # the TLS handshake ended because of our client certificate
+    ASSERTION = "assertion"  # the token endpoint does not accept our signature
+    SIGN_IN = "sign-in"  # the API does not know who calls, whatever the connection signs in with
+
+
 class BankError(Exception):
     """A call to the bank brought nothing; `str()` is the sentence.
 
     `sentence` names no secret and no account number. `detail` is for the log, with tokens and assertions cut.
-    `status` is the HTTP status, if an answer came. `retry_after` is the pause the bank asked for.
+    `status` is the HTTP status, if an answer came. `retry_after` is the pause the bank asked for. `blames` says
+    which credential of ours the bank names.
     """
 
     def __init__(
@@ -33,6 +43,7 @@ class BankError(Exception):
         detail: str = "",
         status: int | None = None,
         retry_after: timedelta | None = None,
+        blames: Blame = Blame.NONE,
     ) -> None:
         super().__init__(sentence)
         self.decision = decision
@@ -40,6 +51,7 @@ class BankError(Exception):
         self.detail = redacted(detail)
         self.status = status
         self.retry_after = retry_after
+        self.blames = blames
 
     @property
     def passing(self) -> bool:
@@ -79,7 +91,8 @@ def unanswered(error: transport.TransportError) -> BankError:
         ),
         transport.TooLarge: (Decision.STOP, "The bank's answer is larger than any that is expected."),
     }[type(error)]
-    return BankError(decision, sentence, detail=str(error))
+    blames = Blame.CERTIFICATE if isinstance(error, transport.ClientRefused) else Blame.NONE
+    return BankError(decision, sentence, detail=str(error), blames=blames)
 
 
 def unreadable(error: wire.WireError, reply: transport.Reply) -> BankError:
@@ -109,15 +122,16 @@ def refused_call(reply: transport.Reply, *, now: datetime) -> BankError:
         )
     else:
         return _by_status(reply, now)
-    return _error(decision, sentence, reply)
+    return _error(decision, sentence, reply, blames=Blame.SIGN_IN if status == 401 else Blame.NONE)
 
 
 def refused_token(reply: transport.Reply, *, now: datetime) -> BankError:
     """Return what a status other than 200 from the token endpoint means."""
-    status = reply.status
+    status, blames = reply.status, Blame.NONE
     if status in (401, 403):
         sentence = "The bank has not approved our client yet, or not entitled it to these APIs."
     elif status == 400 and b"MSIS9622" in reply.body:
+        blames = Blame.ASSERTION
         sentence = (
             "The bank does not accept our signature (MSIS9622): check that the certificate it has is the "
             "one in use, then the client id and the audience."
@@ -128,7 +142,7 @@ def refused_token(reply: transport.Reply, *, now: datetime) -> BankError:
         )
     else:
         return _by_status(reply, now)
-    return _error(Decision.ASK, sentence, reply)
+    return _error(Decision.ASK, sentence, reply, blames=blames)
 
 
 def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
@@ -162,7 +176,11 @@ def _by_status(reply: transport.Reply, now: datetime) -> BankError:
 
 
 def _error(
-    decision: Decision, sentence: str, reply: transport.Reply, pause: timedelta | None = None
+    decision: Decision,
+    sentence: str,
+    reply: transport.Reply,
+    pause: timedelta | None = None,
+    blames: Blame = Blame.NONE,
 ) -> BankError:
     codes = "; ".join(f"{code} {message}".strip() for code, message in wire.faults(reply.body))
     identifiers = ", ".join(
@@ -171,4 +189,4 @@ def _error(
         if name.startswith("x-") and "id" in name
     )
     detail = ". ".join(part for part in (f"HTTP {reply.status}", codes, identifiers) if part)
-    return BankError(decision, sentence, detail=detail, status=reply.status, retry_after=pause)
+    return BankError(decision, sentence, detail=detail, status=reply.status, retry_after=pause, blames=blames)

@@ -20,7 +20,10 @@ EARLY = timedelta(seconds=30)
 LONGEST_LIFETIME = 86_400
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-TokenKey = tuple[str, str, str, str]
+TokenKey = tuple[str, str, str, str, str]
+"""Token URL, client id and resource, for which there is one client; then the certificates it was got with: the kid
+of the assertion and the fingerprint of the client certificate ("" for none), because the bank may bind it to both.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Token:
 
 
 class TokenCache:
-    """Tokens by (token URL, client id, resource, kid), shared by the threads of a process. Shows no token."""
+    """Tokens by `TokenKey`, shared by the threads of a process. Shows no token."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -79,6 +82,15 @@ class TokenCache:
         with self._guard:
             if refused is None or self._tokens.get(key) is refused:
                 self._tokens.pop(key, None)
+
+    def keep_only(self, key: TokenKey) -> None:
+        """Forget what the same client got for the same resource with other certificates.
+
+        Whoever still works with one of those is given a new token for it.
+        """
+        with self._guard:
+            for other in [one for one in self._tokens if one[:3] == key[:3] and one != key]:
+                del self._tokens[other]
 
     def __repr__(self) -> str:
         return f"<TokenCache of {len(self._tokens)}>"

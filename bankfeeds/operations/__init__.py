@@ -14,6 +14,7 @@ from bankfeeds.operations.connections import (
     resume_connection,
 )
 from bankfeeds.operations.findings import accept_finding, resolve_finding
+from bankfeeds.operations.keys import prove_keys
 from bankfeeds.operations.pulls import (
     PullHeld,
     PullInProgress,
@@ -38,6 +39,7 @@ __all__ = [
     "generate_csr",
     "install_certificate",
     "pause_connection",
+    "prove_keys",
     "pull_now",
     "queue_due_pulls",
     "request_certificate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from urllib.parse import urlsplit
@@ -111,14 +111,27 @@ def request_certificate(*, pk: int, actor: Actor, now: datetime, reason: str = "
 
 
 def install_certificate(
-    *, connection: Connection, material: bytes, actor: Actor, now: datetime
+    *,
+    connection: Connection,
+    material: bytes,
+    actor: Actor,
+    now: datetime,
+    confirmed_drift: bool = False,
+    clock: Callable[[], datetime] | None = None,
 ) -> Certificate:
     """Install what the bank returned, and begin testing where its key may be used at once.
 
-    Raises OperationRefused (certificates' ImportRefused) with every problem; nothing has changed then.
+    On a test connection whose key is in use already the new one is tried at the bank and takes over if it is let
+    in; else ``key.proof_problem`` of the certificate returned says why the old one goes on. Raises OperationRefused
+    (certificates' ImportRefused) with every problem; nothing has changed then.
     """
-    certificate = certificates.install_certificate(
-        scope=connection.scope, material=material, actor=actor, now=now
+    certificate = certificates.install_and_try(
+        scope=connection.scope,
+        material=material,
+        actor=actor,
+        now=now,
+        confirmed_drift=confirmed_drift,
+        clock=clock,
     )
     begin_testing_if_ready(connection=connection, actor=actor, now=now)
     return certificate

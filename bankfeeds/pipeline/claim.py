@@ -10,14 +10,14 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused, perform
 from bankfeeds.jpmorgan.errors import BankError, Decision
-from bankfeeds.models import Account, Connection, Pull
+from bankfeeds.models import Account, Pull
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.pipeline.book import LEASE, LeaseLost
+from bankfeeds.pipeline.fetch import leave_alone
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
 
 MOST_ATTEMPTS = 5
@@ -96,11 +96,7 @@ def refused(pull: Pull, error: BankError, *, owner: str, actor: Actor, now: date
     with transaction.atomic():
         fresh = _mine(pull, owner)
         if error.retry_after is not None:
-            # For the credential, not for one account: the bank counts calls per client. Never shortened.
-            until = now + error.retry_after
-            Connection.objects.filter(
-                Q(not_before=None) | Q(not_before__lt=until), pk=fresh.account.connection_id
-            ).update(not_before=until)
+            leave_alone(fresh.account.connection, until=now + error.retry_after)
         if error.decision is not Decision.RETRY:
             return _stop(fresh, error.sentence, actor, now)
         if fresh.attempts >= MOST_ATTEMPTS:

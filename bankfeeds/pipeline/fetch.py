@@ -6,19 +6,22 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+
+from django.db.models import Q
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused
 from bankfeeds.jpmorgan.client import Client, Endpoint, Page
-from bankfeeds.jpmorgan.errors import BankError, Decision
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.models import Account, Connection, Pull, RawPage
 from bankfeeds.pipeline.plan import Window
-from certificates import identity
-from certificates import queries as keys
-from certificates.models import KeyUse
+from certificates import identity, queries
+from certificates import operations as certificates
+from certificates.models import KeyPair, KeyUse
 
 PURPOSE = "pull"
 # One per process: an access token serves all accounts of a connection until it expires.
@@ -27,24 +30,81 @@ TOKENS = TokenCache()
 Clock = Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a session shows of us: one key signs in, one stands in the TLS handshake."""
+
+    oauth: KeyPair | None
+    transport: KeyPair | None
+
+    def blamed(self, blame: Blame) -> KeyPair | None:
+        """Return the key a refusal of the bank is about."""
+        return {
+            Blame.NONE: None,
+            Blame.CERTIFICATE: self.transport,
+            Blame.ASSERTION: self.oauth,
+            # The token was renewed before: where a certificate is shown as well, it is what is not known.
+            Blame.SIGN_IN: self.transport or self.oauth,
+        }[blame]
+
+
+def keys_in_use(connection: Connection, *, now: datetime) -> Keys:
+    """Return the connection's active keys whose certificates are in date."""
+    oauth, transport = (
+        queries.usable(scope=connection.scope, use=use, now=now) for use in (KeyUse.OAUTH, KeyUse.TRANSPORT)
+    )
+    return Keys(oauth if connection.auth == "oauth" else None, transport)
+
+
 @contextmanager
 def bank(
     connection: Connection, *, actor: Actor, clock: Clock, alive: Callable[[], None] = lambda: None
 ) -> Iterator[Client]:
     """Open the bank as this connection: its hosts, its roots, its keys. ``alive`` is called before each question.
 
-    Raises BankError (ask a person) when a key cannot be used or the configuration cannot be.
+    What the bank makes of the keys is noted with them. Raises BankError (ask a person) when a key cannot be used
+    or the configuration cannot be.
+    """
+    used = keys_in_use(connection, now=clock())
+    if (used.oauth if connection.auth == "oauth" else used.transport) is None:
+        raise BankError(
+            Decision.ASK,
+            f"{connection.label} has no certificate in use: generate a signing request, have the bank sign it, "
+            "install the certificate and activate it.",
+        )
+    try:
+        with (
+            session(connection, keys=used, actor=actor, clock=clock, alive=alive) as client,
+            _noting(client, used, actor, clock),
+        ):
+            yield client
+    except OperationRefused as refusal:
+        raise BankError(Decision.ASK, refusal.sentence) from None
+
+
+@contextmanager
+def session(
+    connection: Connection,
+    *,
+    keys: Keys,
+    actor: Actor,
+    clock: Clock,
+    purpose: str = PURPOSE,
+    tokens: TokenCache | None = None,
+    alive: Callable[[], None] = lambda: None,
+    hurry: bool = False,
+) -> Iterator[Client]:
+    """Open the bank with exactly these keys; it stays with them to its end, whatever is activated meanwhile.
+
+    ``tokens`` are used instead of those of this process; ``hurry`` as in Client. Raises OperationRefused when a key or
+    the configuration cannot be used.
     """
     try:
-        client = _client(connection, actor, clock, alive)
-    except OperationRefused as refusal:
-        raise BankError(Decision.ASK, refusal.sentence) from None
+        client = _client(connection, keys, actor, clock, purpose, tokens or TOKENS, alive, hurry)
     except ValueError as problem:
-        raise BankError(Decision.ASK, f"The connection's settings cannot be used: {problem}") from None
+        raise OperationRefused(f"The connection's settings cannot be used: {problem}") from None
     try:
         yield client
-    except OperationRefused as refusal:
-        raise BankError(Decision.ASK, refusal.sentence) from None
     finally:
         client.close()
 
@@ -65,21 +125,51 @@ def balances(client: Client, account: Account, pull: Pull, start: date, end: dat
     return page
 
 
-def _client(connection: Connection, actor: Actor, clock: Clock, alive: Callable[[], None]) -> Client:
-    now = clock()
-    oauth = keys.usable(scope=connection.scope, use=KeyUse.OAUTH, now=now)
-    transport = keys.usable(scope=connection.scope, use=KeyUse.TRANSPORT, now=now)
-    if (oauth if connection.auth == "oauth" else transport) is None:
-        raise OperationRefused(
-            f"{connection.label} has no certificate in use: generate a signing request, have the bank sign it, "
-            "install the certificate and activate it."
-        )
+def leave_alone(connection: Connection, *, until: datetime) -> None:
+    """Write down that the bank wants no call before ``until``; an earlier, longer wish stands.
+
+    For the credential, not for one account: the bank counts calls per client.
+    """
+    Connection.objects.filter(Q(not_before=None) | Q(not_before__lt=until), pk=connection.pk).update(
+        not_before=until
+    )
+
+
+@contextmanager
+def _noting(client: Client, used: Keys, actor: Actor, clock: Clock) -> Iterator[None]:
+    """Write down with the keys what the bank made of them; a refusal that names one says nothing good of it."""
+    blamed = None
+    try:
+        yield
+    except BankError as error:
+        blamed = used.blamed(error.blames)
+        if blamed is not None:
+            certificates.note_proof(pk=blamed.pk, problem=error.sentence, actor=actor, now=clock())
+        raise
+    finally:
+        for key, let_in in ((used.oauth, client.signed_in), (used.transport, client.answered)):
+            if key is not None and let_in and key is not blamed:
+                certificates.note_proof(
+                    pk=key.pk, proven="The feed was read with it.", actor=actor, now=clock()
+                )
+
+
+def _client(
+    connection: Connection,
+    used: Keys,
+    actor: Actor,
+    clock: Clock,
+    purpose: str,
+    tokens: TokenCache,
+    alive: Callable[[], None],
+    hurry: bool,
+) -> Client:
     context = identity.tls_context(
-        key=transport, roots_pem=connection.trust_roots, actor=actor, purpose=PURPOSE, now=now
+        key=used.transport, roots_pem=connection.trust_roots, actor=actor, purpose=purpose, now=clock()
     )
     signer = None
-    if connection.auth == "oauth" and oauth is not None:
-        signer = identity.signer(key=oauth, actor=actor, purpose=PURPOSE, clock=clock)
+    if used.oauth is not None:
+        signer = identity.signer(key=used.oauth, actor=actor, purpose=purpose, clock=clock)
 
     def permit() -> None:
         _check_permitted(connection, clock())
@@ -90,9 +180,11 @@ def _client(connection: Connection, actor: Actor, clock: Clock, alive: Callable[
         context=context,
         sign=signer.sign if signer else None,
         kid=signer.kid if signer else "",
-        tokens=TOKENS,
+        bound=identity.thumbprint(used.transport) if used.transport else "",
+        tokens=tokens,
         clock=clock,
         permit=permit,
+        hurry=hurry,
     )
 
 

@@ -54,6 +54,9 @@ class Logged(NamedTuple):
     asked: dict[str, Any]
     reason: str
     faults: tuple[str, ...]
+    certificate: (
+        str  # thumbprint: of the assertion's kid at the token service, else of the client certificate
+    )
 
 
 class Refused(Exception):

@@ -20,7 +20,7 @@ from bankfeeds.simulator.exchange import (
 )
 from bankfeeds.simulator.faults import Call
 from bankfeeds.simulator.rules import Question, balances_question, transactions_question
-from bankfeeds.simulator.tokens import token_form
+from bankfeeds.simulator.tokens import kid_of, token_form
 
 OAUTH, MTLS = "oauth", "mtls"
 TOKEN_PATH = "/adfs/oauth2/token"  # noqa: S105 - a path
@@ -40,6 +40,7 @@ class Visit:
         self.client_id = ""
         self.asked: dict[str, Any] = {}
         self.reason = ""
+        self.kid = ""
         self.first_hit = len(bank.faults.hits)
 
     def answer(self) -> Response:
@@ -70,6 +71,7 @@ class Visit:
             asked=self.asked,
             reason=self.reason,
             faults=kinds,
+            certificate=self.kid or request.peer or "",
         )
 
     def _answer(self) -> Response:
@@ -96,6 +98,7 @@ class Visit:
     def _token(self) -> Response:
         form = token_form(self.request)
         self.client_id = form["client_id"]
+        self.kid = kid_of(form["client_assertion"])
         call = Call(listener=self.request.listener, client_id=self.client_id, path="token")
         struck = mischief.instead(self.bank, call, self.request)
         if struck is not None:

@@ -202,6 +202,15 @@ def _moment(seconds: object, now: datetime) -> datetime | None:
     return datetime.fromtimestamp(seconds, now.tzinfo)
 
 
+def kid_of(assertion: str) -> str:
+    """Return the thumbprint an assertion names, unverified; "" where it names none."""
+    try:
+        kid = jwt.get_unverified_header(assertion).get("kid")
+    except jwt.PyJWTError:
+        return ""
+    return kid if isinstance(kid, str) and _THUMBPRINT.fullmatch(kid) else ""
+
+
 def token_form(request: Request) -> dict[str, str]:
     """Read a token request. Raises Refused (400) where it is not exactly the five fields, once each."""
     if request.media_type != FORM:

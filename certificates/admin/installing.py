@@ -51,8 +51,8 @@ def told(certificate: Certificate) -> str:
         return f"Installed, but the bank did not let us in with it yet: {key.proof_problem}"
     if key.state == KeyState.ACTIVE:
         return "Installed, and in use from now on."
-    after = "activate it" if key.is_test else "ask for its activation"
-    return f"Installed. Next: prove it at the bank, then {after}."
+    after = "let in, it takes over" if key.is_test else "then ask for its activation"
+    return f"Installed. Next: prove it at the bank; {after}."
 
 
 def _confirmed(admin: Any, request: HttpRequest, key: KeyPair, button: Button) -> HttpResponse:

@@ -18,7 +18,8 @@ def proof_sentence(key: KeyPair) -> str:
     """Return what the bank's last welcome proved, as it stands in the audit record."""
     entry = history(key).filter(verb="certificates.key_proven").first()
     said = json.loads(entry.data).get("sentence", "") if entry else ""
-    return f"Proven: {said}" if said else "Proven: the bank let us in with this key."
+    proven = f"Proven: {said}" if said else "Proven: the bank let us in with this key."
+    return f"{proven} It is in use." if key.state == KeyState.ACTIVE else proven
 
 
 def _may_self_sign(key: KeyPair) -> bool:
@@ -39,10 +40,11 @@ KEY_BUTTONS: tuple[Button, ...] = (
            warning="Its key signs it, here, and that use is on record. Then download the certificate from this "
                    "page and register it in the bank's portal. For the test environment only.",
            done=lambda found: f"{told(found)} Download it from this page for the bank's portal."),
-    Button(name="prove", label="Prove at the bank", operation=operations.prove_key, done=proof_sentence,
+    Button(name="prove", label="Prove at the bank", operation=operations.prove_and_take_over, done=proof_sentence,
            permission="certificates.prove_keypair", when=lambda key: key.state in LIVE,
            warning="The bank is asked over the network with exactly this key. It may take some seconds: press once "
-                   "and wait. The outcome is recorded, good or bad."),
+                   "and wait. The outcome is recorded, good or bad; a new key of the test environment that is let in "
+                   "takes over at once."),
     Button(name="activate", label="Activate", operation=operations.activate_key,
            permission="certificates.activate_keypair",
            when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),

@@ -21,7 +21,6 @@ from certificates.operations.installation import (
     ImportRefused,
     Preview,
     install_certificate,
-    install_for_request,
     preview_installation,
 )
 from certificates.operations.keyring import KeyringRefused, waiting_versions
@@ -44,7 +43,7 @@ from certificates.operations.outbox import (
     resend_notice_mail,
     send_pending_mails,
 )
-from certificates.operations.proof import prove_key, record_proof
+from certificates.operations.proof import note_proof, prove_key, record_proof
 from certificates.operations.requests import (
     OwnerRefused,
     RequestRefused,
@@ -55,6 +54,7 @@ from certificates.operations.requests import (
     reject_key,
 )
 from certificates.operations.self_signing import SelfSigningRefused, self_sign_for_test
+from certificates.operations.succession import install_and_try, install_for_request, prove_and_take_over
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
@@ -89,12 +89,15 @@ __all__ = [
     "drop_notice_mail",
     "export_key",
     "generate_csr",
+    "install_and_try",
     "install_certificate",
     "install_for_request",
     "lapse_overdue",
     "mark_compromised",
     "mark_submitted",
+    "note_proof",
     "preview_installation",
+    "prove_and_take_over",
     "prove_key",
     "record_proof",
     "reject_key",

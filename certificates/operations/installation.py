@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,8 +96,8 @@ def install_certificate(
 ) -> Certificate:
     """Install the certificate in ``material`` for the request of ``scope`` with its public key; return it.
 
-    PEM, DER, PKCS#7 or PKCS#12, issuers in any order, 256 KiB at most. In the test environment its key
-    becomes active and the one before stands by; in production it waits for another person's activation, and a
+    PEM, DER, PKCS#7 or PKCS#12, issuers in any order, 256 KiB at most. In the test environment the first key
+    becomes active at once; where another is in use, and in production, it waits for its proof. In production a
     subject other than requested is refused unless ``confirmed_drift``. The same certificate again is returned
     and changes nothing. Raises ImportRefused with every problem at once, or PermissionMissing.
     """
@@ -126,22 +125,6 @@ def install_certificate(
         certificate = _store(mine, verdict, now)
         _put_to_use(mine.key, certificate, actor, now)
     return Certificate.objects.select_related("key").get(pk=certificate.pk)
-
-
-def install_for_request(
-    *,
-    pk: uuid.UUID | str,
-    material: bytes,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    confirmed_drift: bool = False,
-) -> Certificate:
-    """Install an upload for the owner of the request ``pk``. Raises as ``install_certificate``."""
-    scope = KeyPair.objects.values_list("scope", flat=True).get(pk=pk)
-    return install_certificate(
-        scope=scope, material=material, actor=actor, now=now, confirmed_drift=confirmed_drift
-    )
 
 
 def _find(scope: str, certificates: list[pyca.Certificate]) -> tuple[_Match | None, list[Problem]]:
@@ -247,6 +230,7 @@ def _store(match: _Match, verdict: gate.Verdict, now: datetime) -> Certificate:
 def _put_to_use(key: KeyPair, certificate: Certificate, actor: Actor, now: datetime) -> None:
     data = {"sha256": certificate.sha256, "warnings": certificate.warnings}
     key = perform(key, "certify", actor=actor, now=now, data=data, installed_by=f"{actor.kind}:{actor.key}")
-    if key.is_test:
+    if key.is_test and queries.predecessor(key, now=now) is None:
+        # What is active here without being a predecessor has a certificate that ended.
         stand_others_by(key, actor=actor, now=now)
         perform(key, "go_live_in_test", actor=actor, now=now, at=now)

@@ -142,10 +142,15 @@ def retire_expired(*, actor: Actor, now: datetime) -> list[KeyPair]:
     """Retire the standby keys whose overlap is over or whose certificates have ended; active ones are a person's."""
     over = Q(standby_until__lte=now) | Q(certificate__not_after__lte=now)
     ended = KeyPair.objects.filter(over, state=KeyState.STANDBY)
-    return [
-        perform(key, "retire", actor=actor, now=now, reason="Its successor took over.", at=now)
-        for key in ended.order_by("pk")
-    ]
+    retired = []
+    for key in ended.order_by("pk"):
+        with transaction.atomic():
+            lock_owner(scope=key.scope)
+            # Asked again under the lock: somebody may have fallen back to it a moment ago.
+            if ended.filter(pk=key.pk).exists():
+                reason = "Its successor took over."
+                retired.append(perform(key, "retire", actor=actor, now=now, reason=reason, at=now))
+    return retired
 
 
 def lock_owner(*, scope: str) -> None:

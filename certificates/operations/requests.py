@@ -61,6 +61,7 @@ def generate_csr(
         spki_sha256=x509.spki_sha256(private.public_key()),
         common_name=wanted.common_name,
         csr_pem=x509.csr_pem(csr),
+        owner=actor.account if actor.kind == "user" else None,
         created_at=now,
     )
     return _store(key, private, actor, now)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from bankfeeds.models import Account, Connection, Day, Finding, Line, Pull
 from tests.bankfeeds.feeds import TODAY, Feed, feed
+from tests.bankfeeds.renewal import register, renewed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,6 +82,24 @@ def test_the_operators_buttons_act_once_by_post(harbor: Feed, roles: None, as_: 
     assert Pull.objects.filter(state="queued").count() == 1
     assert do(client, Finding, "accept", reason="The bank is working on it.") == 302
     assert Finding.objects.get().state == "accepted"
+
+
+def test_a_new_key_is_proven_by_a_button(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("operator")
+    assert "Prove new key" not in client.get(change(Connection)).content.decode()
+    harbor.bank.approve(harbor.bank.client.client_id)
+    new = renewed(harbor, "oauth", registered=False)
+    assert "Prove new key" in client.get(change(Connection)).content.decode()
+    url = reverse("admin:bankfeeds_connection_do", args=[harbor.connection.pk, "prove"])
+    refused = client.post(url)
+    assert (refused.status_code, new.certificate.sha1 in refused.content.decode()) == (409, True)
+    register(harbor, new)
+    assert as_("auditor").post(url).status_code == 403
+    new.refresh_from_db()
+    assert new.state == "certified"
+    assert as_("operator").post(url).status_code == 302
+    new.refresh_from_db()
+    assert new.state == "active"
 
 
 def test_the_auditor_reads_and_acts_on_nothing(harbor: Feed, roles: None, as_: Any) -> None:

@@ -135,6 +135,7 @@ def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
         "bankfeeds tick": "bankfeeds.tasks.tick",
         "bankfeeds prune": "bankfeeds.tasks.prune",
         "certificates watch": "certificates.tasks.warn_expiring_certificates",
+        "certificates retire": "certificates.tasks.retire_expired_keys",
     }
     Schedule.objects.create(name="bankfeeds tick", func="elsewhere.gone", schedule_type="I", minutes=7)
     Schedule.objects.filter(func="bankfeeds.tasks.tick").update(minutes=99)

@@ -86,20 +86,27 @@ class Feed:
             for day in self.bank.day_balances(account)
         ]
 
-    def create(self) -> Feed:
+    def create(self, *, api_host: str = "") -> Feed:
         """Create the connection, have the bank sign its request, and install what it returns."""
-        roots, certificate = self.folder / "roots.pem", self.folder / f"{self.label}.pem"
+        roots = self.folder / "roots.pem"
         roots.write_text(self.running.roots_pem)
         accounts = [word for account in self.bank.account_ids for word in ("--account", account)]
         _done("create_connection", "--label", self.label, "--environment", "test", "--auth", "oauth",
-              "--api-host", self.running.oauth_url, "--token-url", self.running.token_url,
+              "--api-host", api_host or self.running.oauth_url, "--token-url", self.running.token_url,
               "--resource", self.bank.client.resource, "--client-id", self.bank.client.client_id,
               "--trust-roots", str(roots), "--history-start", self.bank.history_start.isoformat(),
               *accounts)  # fmt: skip
-        request = _done("generate_csr", "--connection", self.label)
-        certificate.write_text(self.bank.sign_csr(request, client_id=self.bank.client.client_id, use="oauth"))
-        _done("install_certificate", "--connection", self.label, str(certificate))
+        self.certify("oauth")
         return self
+
+    def certify(self, use: str) -> Outcome:
+        """Request a key, have the bank sign it, and install what it returns; return what the installation said."""
+        certificate = self.folder / f"{self.label}-{use}.pem"
+        request = _done("generate_csr", "--connection", self.label, "--use", use)
+        certificate.write_text(self.bank.sign_csr(request, client_id=self.bank.client.client_id, use=use))
+        said = command("install_certificate", "--connection", self.label, str(certificate))
+        assert said.code == 0, said.err
+        return said
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from audit.recording import Actor
 from audit.workflow import OperationRefused
 from bankfeeds import operations
-from bankfeeds.cli import WRONG_CALL, connection_named, refusal
+from bankfeeds.cli import BANK_REFUSED, WRONG_CALL, connection_named, refusal
 
 LARGEST = 1024 * 1024
 
@@ -22,6 +23,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--connection", required=True, metavar="L")
         parser.add_argument("file", metavar="FILE")
+        parser.add_argument(
+            "--confirm-drift",
+            action="store_true",
+            help="take a production certificate though its subject came back other than requested",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connection_named(options["connection"])
@@ -40,12 +46,19 @@ class Command(BaseCommand):
                 material=material,
                 actor=Actor.command("install_certificate"),
                 now=timezone.now(),
+                confirmed_drift=options["confirm_drift"],
+                clock=timezone.now,
             )
         except OperationRefused as problem:
             raise refusal(problem) from None
         key = certificate.key
-        key.refresh_from_db()
-        waits = "" if key.state == "active" else " An approver has to activate it in the console."
-        self.stderr.write(
-            f"Installed; the key is {key.state}. Valid until {certificate.not_after:%Y-%m-%d}.{waits}"
-        )
+        self.stderr.write(f"Installed; the key is {key.state}. Valid until {certificate.not_after:%Y-%m-%d}.")
+        if key.state != "certified":
+            return
+        if not key.is_test:
+            self.stderr.write(
+                "Prove it at the bank (prove_key); then an approver activates it in the console."
+            )
+            return
+        self.stderr.write(f"The key before it goes on. {key.proof_problem} Then repeat this command.")
+        sys.exit(BANK_REFUSED)

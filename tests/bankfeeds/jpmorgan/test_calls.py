@@ -83,6 +83,15 @@ def test_a_moments_trouble_is_ridden_out(desk: Open, trouble: Said) -> None:
     assert opened.slept == [0.5, 1.0]
 
 
+def test_in_a_hurry_everything_is_tried_once(desk: Open) -> None:
+    for trouble in (said({}, status=500), said({}, status=503, retry_after="1")):
+        opened = desk(trouble, page(1), hurry=True)
+
+        with pytest.raises(BankError):
+            opened.read()
+        assert (len(opened.calls), opened.slept) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("trouble", "status"), [(said({}, status=500), 500), (Said(body=b"{}" * 50, cut=3), None)]
 )

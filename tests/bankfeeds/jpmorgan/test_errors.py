@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bankfeeds.jpmorgan import errors, transport, wire
-from bankfeeds.jpmorgan.errors import BankError, Decision
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision
 from bankfeeds.jpmorgan.transport import Reply
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -38,6 +38,7 @@ def test_each_status_of_an_api_has_its_decision(status: int, decision: Decision)
     error = errors.refused_call(reply(status), now=NOW)
 
     assert (error.decision, error.status, error.retry_after) == (decision, status, None)
+    assert error.blames == (Blame.SIGN_IN if status == 401 else Blame.NONE)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_each_status_of_the_token_endpoint_has_its_decision(
     error = errors.refused_token(reply(status, body), now=NOW)
 
     assert (error.decision, error.status) == (decision, status)
+    assert error.blames == (Blame.ASSERTION if b"MSIS9622" in body else Blame.NONE)
     assert words in error.sentence
 
 
@@ -79,6 +81,7 @@ def test_each_way_to_get_no_answer_has_its_decision(
     error = errors.unanswered(failure("detail 000000700100200"))
 
     assert (error.decision, error.status, error.detail) == (decision, None, "detail …0200")
+    assert error.blames == (Blame.CERTIFICATE if failure is transport.ClientRefused else Blame.NONE)
 
 
 def test_every_way_to_get_no_answer_is_covered() -> None:

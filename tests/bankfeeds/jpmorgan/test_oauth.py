@@ -20,7 +20,7 @@ NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 CLIENT = "CC-900001-Z100001-200001-UAT"
 AUDIENCE = "https://idp.sim.example/adfs/oauth2/token"
 KID = "0F1E2D3C4B5A69788796A5B4C3D2E1F00F1E2D3C"
-KEY = (AUDIENCE, CLIENT, "JPMC:URI:RS-900001-90001-SimBankFeed-UAT", KID)
+KEY = (AUDIENCE, CLIENT, "JPMC:URI:RS-900001-90001-SimBankFeed-UAT", KID, "")
 SECRET = "obviously-a-test-token"
 
 
@@ -130,13 +130,33 @@ def test_a_token_is_asked_for_once_and_again_when_it_ends() -> None:
     assert values == [f"{SECRET}-1", f"{SECRET}-1", f"{SECRET}-2"]
 
 
+OTHERS = [
+    ("https://other.example", *KEY[1:]),
+    (KEY[0], "CC-2", *KEY[2:]),
+    (*KEY[:2], "JPMC:URI:RS-2", *KEY[3:]),
+    (*KEY[:3], "F" * 40, ""),
+    (*KEY[:4], "E" * 40),
+]
+
+
 def test_each_client_resource_and_certificate_has_its_own_token() -> None:
     cache, bank = TokenCache(), Bank()
-    keys = [KEY, ("https://other.example", *KEY[1:]), (KEY[0], "CC-2", *KEY[2:]), (*KEY[:3], "F" * 40)]
+    keys = [KEY, *OTHERS]
 
     values = [cache.get(key, now=NOW, fetch=bank.fetch).value for key in (*keys, *keys)]
 
-    assert values == [f"{SECRET}-{number}" for number in (1, 2, 3, 4, 1, 2, 3, 4)]
+    assert values == [f"{SECRET}-{number}" for number in (1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6)]
+
+
+def test_what_a_client_got_with_other_certificates_is_forgotten() -> None:
+    cache, bank = TokenCache(), Bank()
+    for key in (KEY, *OTHERS):
+        cache.get(key, now=NOW, fetch=bank.fetch)
+
+    cache.keep_only(KEY)
+
+    values = [cache.get(key, now=NOW, fetch=bank.fetch).value for key in (KEY, *OTHERS)]
+    assert values == [f"{SECRET}-{number}" for number in (1, 2, 3, 4, 7, 8)]
 
 
 def test_many_threads_cause_one_request() -> None:

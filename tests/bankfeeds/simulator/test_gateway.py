@@ -210,4 +210,5 @@ def test_the_log_tells_what_was_asked_and_answered(caller: Caller) -> None:
         "oauth",
     )
     assert transactions.query == f"accountIds={FIRST}&startDate=2026-06-01&endDate=2026-06-02&pageNumber=1"
+    assert (token.certificate, balance.certificate) == (caller.kid, "")
     assert token.at < balance.at < transactions.at

@@ -8,6 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from cryptography import x509 as pyca
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7, pkcs12
 
 from audit.models import AuditEntry
@@ -160,28 +161,45 @@ def test_a_serial_number_its_issuer_used_before_is_refused(
     assert refused(lambda: upload(pem(leaf), "connection:kettle")) == ["serial_seen"]
 
 
-def test_in_test_the_new_key_takes_over_and_the_old_stands_by(install: Install) -> None:
-    old, new = install(), install()
-    old.key.refresh_from_db()
-    assert (old.key.state, new.key.state) == ("standby", "active")
+def states(*certificates: Certificate) -> list[str]:
+    return [KeyPair.objects.get(pk=each.key_id).state for each in certificates]
+
+
+def test_in_test_the_first_key_is_used_at_once_and_the_next_waits_for_its_proof(install: Install) -> None:
+    old, new = install(waits=True), install(waits=True)
+    assert states(old, new) == ["active", "certified"]
+
+
+@pytest.mark.parametrize("other", [{"use": "transport"}, {"scope": "connection:kettle"}])
+def test_a_key_of_another_use_or_owner_is_no_predecessor(install: Install, other: dict[str, Any]) -> None:
+    assert states(install(waits=True), install(waits=True, **other)) == ["active", "active"]
+
+
+def test_in_test_a_key_whose_certificate_ended_is_replaced_at_once(install: Install, now: datetime) -> None:
+    old = install(signing={"ends": now + timedelta(days=1)})
+    Certificate.objects.filter(pk=old.pk).update(not_after=now)
+    new = install(waits=True)
+    assert states(old, new) == ["standby", "active"]
 
 
 def test_a_third_live_certificate_for_one_name_is_refused(
     install: Install, now: datetime, actor: Actor
 ) -> None:
-    first, second = install(), install()
+    first, second = install(), install(waits=True)
+    assert refused(install) == ["too_many_live"]  # one is active, one waits for its proof
+    operations.record_proof(pk=second.key_id, proven="It was let in.", actor=actor, now=now)
+    operations.activate_key(pk=second.key_id, actor=actor, now=now)
+    assert states(first, second) == ["standby", "active"]
     assert refused(install) == ["too_many_live"]
-    operations.retire_key(pk=first.key.pk, actor=actor, now=now)
-    third = install()
-    assert KeyPair.objects.get(pk=second.key.pk).state == "standby"
-    assert third.key.state == "active"
+    operations.retire_key(pk=first.key_id, actor=actor, now=now)
+    assert states(first, second, install(waits=True)) == ["retired", "active", "certified"]
 
 
 def test_an_expired_one_does_not_count_as_live(install: Install, now: datetime) -> None:
-    install(signing={"ends": now + timedelta(days=1)})
-    install()
-    Certificate.objects.filter(not_after=now + timedelta(days=1)).update(not_after=now)
-    assert install().key.state == "active"
+    first, second = install(signing={"ends": now + timedelta(days=1)}), install(waits=True)
+    Certificate.objects.filter(pk=first.pk).update(not_after=now)
+    third = install(waits=True)
+    assert states(first, second, third) == ["standby", "certified", "active"]
 
 
 def test_in_production_it_waits_for_another_person(install: Install, people: Any) -> None:
@@ -190,6 +208,27 @@ def test_in_production_it_waits_for_another_person(install: Install, people: Any
         "certified",
         f"user:{people['operator'].pk}",
     )
+
+
+def test_in_production_a_changed_subject_is_confirmed_by_a_person_or_refused(
+    request_key: MakeKey, upload: Any, issuing: Authority, root: Authority, now: datetime, actor: Actor
+) -> None:
+    key = request_key(environment="production")
+    asked = pyca.load_pem_x509_csr(key.csr_pem.encode()).subject
+    changed = pyca.Name([*asked.rdns[:-1], *name("bank.chose.this").rdns])
+    material = pem(issuing.sign(key.csr_pem, subject=changed), issuing.certificate, root.certificate)
+    with pytest.raises(operations.ImportRefused) as refusal:
+        upload(material)
+    sentence = f"CN was requested as “{key.common_name}” and issued as “bank.chose.this”."
+    assert refusal.value.problems == [
+        x509.Problem("subject_drift", sentence, "Confirm the difference or have it reissued.")
+    ]
+    key.refresh_from_db()
+    assert (key.state, Certificate.objects.count()) == ("csr_issued", 0)
+    certificate = operations.install_certificate(
+        scope=SCOPE, material=material, actor=actor, now=now, confirmed_drift=True
+    )
+    assert (certificate.key.state, sentence in certificate.warnings) == ("certified", True)
 
 
 def test_drift_is_kept_with_the_certificate(request_key: MakeKey, upload: Any, issuing: Authority) -> None:

@@ -14,6 +14,7 @@ from audit.recording import Actor
 from audit.workflow import TransitionRefused
 from certificates import custody, identity, operations, profiles
 from certificates.models import Act, Certificate, KeyEnvelope, KeyPair
+from certificates.operations import lifecycle
 from tests.certificates.two_people import activate, ask, destroy, prove
 
 Install = Callable[..., Certificate]
@@ -127,3 +128,20 @@ def test_only_ended_standby_keys_are_retired_by_themselves(
     Certificate.objects.update(not_after=now)
     retired = operations.retire_expired(actor=actor, now=now)
     assert ([key.pk for key in retired], KeyPair.objects.get(pk=new.pk).state) == ([old.pk], "active")
+
+
+def test_a_standby_key_somebody_falls_back_to_at_that_moment_is_not_retired(
+    install: Install, now: datetime, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = install().key, install().key
+    later = now + timedelta(days=profiles.profile("test").overlap_days)
+    lock = lifecycle.lock_owner
+
+    def fall_back(*, scope: str) -> None:
+        monkeypatch.setattr(lifecycle, "lock_owner", lock)
+        operations.record_proof(pk=old.pk, proven="It was let in.", actor=actor, now=later)
+        operations.activate_key(pk=old.pk, actor=actor, now=later)
+
+    monkeypatch.setattr(lifecycle, "lock_owner", fall_back)
+    assert operations.retire_expired(actor=actor, now=later) == []
+    assert [KeyPair.objects.get(pk=key.pk).state for key in (old, new)] == ["active", "standby"]

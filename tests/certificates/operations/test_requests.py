@@ -133,3 +133,9 @@ def test_two_who_ask_at_once_get_the_same_request(now: datetime) -> None:
     for thread in threads:
         thread.join()
     assert found == [KeyPair.objects.get().pk] * 2
+
+
+def test_a_person_who_asks_for_a_key_looks_after_it(request_key: Any, people: Any) -> None:
+    asked = request_key("connection:asked", actor=Actor.user(people["operator"]))
+    scripted = request_key("connection:scripted")
+    assert (asked.owner, scripted.owner) == (people["operator"], None)
