@@ -60,7 +60,7 @@ def _shown(found: csr.Examined, environment: str) -> dict[str, Any]:
         extensions.append("Basic constraints: an authority")
     return {
         "found": found,
-        "environment": Environment(environment).label,
+        "judged_for": Environment(environment).label,
         "private_key": any(problem.code == x509.PRIVATE_KEY.code for problem in found.problems),
         "key_words": key_words(found.algorithm) if found.algorithm in x509.ALGORITHMS else found.algorithm,
         "extensions": extensions,

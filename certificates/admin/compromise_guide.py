@@ -9,7 +9,7 @@ from django.utils.timesince import timesince
 
 from audit.queries import history
 from certificates import holders, watch
-from certificates.admin.guides import DONE, LATER, NOW, Offers, Stop, key_url, record_url, request_url
+from certificates.admin.guides import DONE, LATER, NOW, Offers, Stop, key_url, named, record_url, request_url
 from certificates.models import LIVE, OPEN, Act, Certificate, KeyPair, KeyState
 
 LOOK_BACK = timedelta(days=30)
@@ -39,7 +39,7 @@ def guide(key: KeyPair, offers: Offers, *, now: datetime) -> Guide:
         certificate=certificate,
         where=holders.whereabouts(key.scope),
         facts=_facts(key, certificate),
-        others=tuple((str(other), key_url(other)) for other in family.of_owner),
+        others=tuple((named(other), key_url(other)) for other in family.of_owner),
         consequence=family.consequence(marked),
         marked=marked,
         stops=(
@@ -73,8 +73,9 @@ class _Family:
         """Return what happens to the feed."""
         if self.active is not None:
             return f"{self.active.common_name} is active in its place: the feed goes on."
-        was_used = marked or self.key.state == KeyState.ACTIVE
-        if not was_used:
+        key = self.key
+        was_active = bool(marked and key.activated_at and not key.standby_until and not key.retired_at)
+        if key.state != KeyState.ACTIVE and not was_active:
             return "It is not in use: no feed stops."
         stops = "The feed has stopped" if marked else "The feed stops"
         if self.ready is not None:

@@ -38,6 +38,11 @@ class PastedOrUploaded(forms.Form):
 
     longest = x509.LARGEST
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("text", "file"):
+            self.fields[name].one_of_two = True  # type: ignore[attr-defined]  # neither is optional by itself
+
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         """Take the one that was given."""

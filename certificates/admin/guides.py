@@ -41,6 +41,11 @@ class Stop:
         return self.said or WORDS[self.state]
 
 
+def named(key: KeyPair) -> str:
+    """Return a key's name and state, as people write them."""
+    return f"{key.common_name} ({key.get_state_display()})"
+
+
 def key_url(key: KeyPair) -> str:
     """Return the address of a key's page."""
     return reverse("admin:certificates_keypair_change", args=[key.pk])

@@ -21,7 +21,7 @@ from certificates.x509 import PRIVATE_KEY
 
 UPLOAD = "admin/certificates/acts/upload.html"
 REVIEW = "admin/certificates/acts/review.html"
-TICK = "The subject is not as requested. Compare it below, then tick this, or have the certificate reissued."
+TICK = "Compare the subject above, then tick this, or have the certificate reissued."
 
 
 @sensitive_variables()

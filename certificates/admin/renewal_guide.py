@@ -96,7 +96,7 @@ def _titles(found: watch.Renewal, key: KeyPair, new: KeyPair | None) -> list[tup
          (new.proof_problem if new and new.proof_problem else "Until that succeeds, it replaces nothing.")),
         (activate,
          f"In use since {new.activated_at:%Y-%m-%d}." if new and new.activated_at and new.state == "active" else
-         "One person is enough in the test environment." if key.is_test else "Another person allows it."),
+         "In test it takes over once the bank lets it in." if key.is_test else "Another person allows it."),
     ]  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def _about(wanted: Wanted) -> dict[str, Any]:
     return {
         "owner": owner_words(wanted.scope),
         "use": KeyUse(wanted.use).label,
-        "environment": Environment(wanted.environment).label,
+        "place": Environment(wanted.environment).label,
         "later_rules": [rule.sentence for rule in profile.rules() if rule.field not in OF_A_REQUEST],
         "profile": profile,
     }

@@ -515,6 +515,14 @@ def test_only_those_who_read_the_record_are_led_to_it(
     assert seen == {"operator": False, "auditor": True}
 
 
+def test_a_key_that_was_never_active_stops_no_feed(
+    as_: Any, request_key: Any, harbor: Harbor, now: datetime
+) -> None:
+    key, client = request_key(), as_("operator")
+    operations.mark_compromised(pk=key.pk, actor=Actor.command("test"), now=now, reason="test")
+    assert "It is not in use: no feed stops." in text(client.get(page("compromised", key.pk)))
+
+
 def test_a_key_that_is_not_compromised_has_no_such_list(as_: Any, install: Install) -> None:
     assert as_("operator").get(page("compromised", install().key.pk)).status_code == 404
 
