@@ -225,7 +225,9 @@ def step_5(operator: Desk, approver: Desk, project: str, desk: BankDesk, tmp_pat
     approver.act(project, "Record J.P. Morgan's approval", approved_on=timezone.now().date().isoformat())
     key = the_key(operator)
     operator.open(key)
-    request = operator.page.locator("pre").first.inner_text()
+    with operator.page.expect_download() as fetched:
+        operator.page.get_by_role("link", name="Request as PEM", exact=True).click()
+    request = Path(fetched.value.path()).read_text()
     returned = tmp_path / "returned.pem"
     returned.write_text(desk.sign(client_id=CLIENT, csr_pem=request))
     operator.open(key)
