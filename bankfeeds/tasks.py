@@ -11,15 +11,17 @@ from bankfeeds.bank_dates import business_date
 from bankfeeds.pipeline.book import LeaseLost
 from bankfeeds.pipeline.claim import NotClaimed, new_owner
 from bankfeeds.pipeline.run import run_pull
+from certificates import operations as certificates
 
 log = structlog.get_logger("lockkeeper.bankfeeds")
 
 
 def tick() -> None:
-    """Every minute: a sign of life, and the pulls whose time has come."""
+    """Every minute: a sign of life, the pulls whose time has come, and a look at whether the other monitor lives."""
     now = timezone.now()
     schedule.beat(now=now)
     schedule.tick(today=business_date(now), actor=Actor.task("tick"), now=now)
+    certificates.alarm_if_monitor_stopped(now=now)  # last: whatever it meets, the pulls were called for
 
 
 def heartbeat() -> None:

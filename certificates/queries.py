@@ -21,6 +21,10 @@ from certificates.models import (
     KeyPair,
     KeyState,
 )
+from certificates.watch import Renewal as Renewal
+from certificates.watch import expiring as expiring
+from certificates.watch import renewals_due as renewals_due
+from certificates.watch import unreplaced
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
@@ -64,14 +68,6 @@ def keys_of(*, scope: str) -> QuerySet[KeyPair]:
     return KeyPair.objects.filter(scope=scope).select_related("certificate").order_by("-created_at", "pk")
 
 
-def expiring(*, now: datetime, within: timedelta) -> QuerySet[Certificate]:
-    """Return the live certificates that end before ``now + within`` (ended ones too), the soonest first.
-
-    One whose successor is active and runs longer is left out.
-    """
-    return _unreplaced().filter(not_after__lte=now + within).order_by("not_after", "pk")
-
-
 def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
     """Return the keys whose unexpired certificates share a common name at the bank."""
     return KeyPair.objects.filter(
@@ -94,18 +90,6 @@ def envelopes_per_version() -> dict[tuple[str, str], int]:
     """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
     rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
     return {(provider, version): count for provider, version, count in rows}
-
-
-def _unreplaced() -> QuerySet[Certificate]:
-    # Only an active successor silences a certificate: one that merely exists proves nothing.
-    successor = KeyPair.objects.filter(
-        scope=OuterRef("key__scope"),
-        use=OuterRef("key__use"),
-        environment=OuterRef("key__environment"),
-        state=KeyState.ACTIVE,
-        certificate__not_after__gt=OuterRef("not_after"),
-    )
-    return Certificate.objects.filter(key__state__in=LIVE).exclude(Exists(successor)).select_related("key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +122,18 @@ def neighbours(certificate: Certificate) -> tuple[Certificate | None, Certificat
 
 
 def replaced(certificate: Certificate) -> bool:
-    """Say whether nothing is lost when this certificate ends: its key is not in use, or a successor is."""
-    return not _unreplaced().filter(pk=certificate.pk).exists()
+    """Say whether nothing is lost when this certificate ends: its key is not in use, or a proven successor is."""
+    return not unreplaced().filter(pk=certificate.pk).exists()
 
 
 def ending(*, now: datetime, until: datetime) -> QuerySet[Certificate]:
     """Return the certificates still in use that end before ``until`` (ended ones too), the soonest first.
 
-    Each carries ``replaced``: whether an active successor runs longer. What was issued is not read.
+    Each carries ``replaced``: whether an active and proven successor runs longer. What was issued is not read.
     """
     return (
         Certificate.objects.filter(key__state__in=LIVE, not_after__lt=until)
-        .annotate(replaced=~Exists(_unreplaced().filter(pk=OuterRef("pk"))))
+        .annotate(replaced=~Exists(unreplaced().filter(pk=OuterRef("pk"))))
         .select_related("key")
         .only("not_before", "not_after", "key__common_name", "key__scope", "key__use", "key__environment",
               "key__state")

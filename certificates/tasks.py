@@ -1,4 +1,4 @@
-"""Scheduled work: the daily look at what ends, the hourly one at what was replaced."""
+"""Scheduled work: the hourly looks at what ends, at what was replaced, and at requests nobody decided."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from certificates import operations
 
 
 def warn_expiring_certificates() -> int:
-    """Record and mail the notices due now; return how many were new."""
-    return len(operations.record_expiry_notices(now=timezone.now()))
+    """Run the monitor: record and mail the notices due now; return how many were new."""
+    return len(operations.watch_expiry(now=timezone.now()).new)
 
 
 def retire_expired_keys() -> int:

@@ -48,6 +48,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Keys", "certificates.KeyPair", "key"),
             ("Certificates", "certificates.Certificate", "verified_user"),
             ("Approvals", "certificates.Approval", "group_add"),
+            ("Expiry notices", "certificates.Notice", "notifications"),
+            ("Expiry mails", "certificates.NoticeMail", "mail"),
         ),
     ),
     ("Audit", (("Audit record", "audit.AuditEntry", "history_edu"),)),

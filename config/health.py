@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from bankfeeds import queries
+from certificates import watch
 
 HEARTBEAT_LIMIT = timedelta(minutes=3)
 OVERDUE_LIMIT = timedelta(minutes=30)
@@ -34,13 +35,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def inspect(*, now: datetime) -> dict[str, str]:
-    """Return the state of database, migrations, worker heartbeat and the oldest due pull at ``now``."""
+    """Return the state of database, migrations, worker, the oldest due pull and the certificate monitor at ``now``."""
     try:
         return {
             "database": _database(),
             "migrations": _migrations(),
             "heartbeat": _heartbeat(now),
             "pulls": _pulls(now),
+            "certificates": _certificates(now),
         }
     except DatabaseError:
         return {"database": "the database does not answer or its tables are missing"}
@@ -75,3 +77,10 @@ def _pulls(now: datetime) -> str:
     if due is None or now - due <= OVERDUE_LIMIT:
         return "ok"
     return f"the oldest due pull has waited for {int((now - due).total_seconds())} s"
+
+
+def _certificates(now: datetime) -> str:
+    since = watch.monitor_stopped_since(now=now)
+    if since is None:
+        return "ok"
+    return f"the certificate monitor has not run for {int((now - since).total_seconds() // 3600)} h"

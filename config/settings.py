@@ -103,6 +103,9 @@ CSR_SUBJECT: dict[str, str] = env.dict(
 )
 VENDOR_NAME = env.str("VENDOR_NAME", default="Example Vendor")
 OPS_EMAIL = env.str("OPS_EMAIL", default="")
+ESCALATION_EMAIL = env.str("ESCALATION_EMAIL", default="")  # without it, escalations go to OPS_EMAIL
+# Whoever reads /metrics shows this token; without one the page does not exist.
+METRICS_TOKEN = secret("METRICS_TOKEN")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Lockkeeper <lockkeeper@localhost>")
 
 INSTALLED_APPS = [

@@ -104,6 +104,7 @@ def test_no_module_below_the_edges_reads_the_clock() -> None:
         "management",
         "simulator",
         "health",
+        "metrics",
         "worker",
         "demo",
         "transitions",

@@ -3,7 +3,7 @@
 from certificates.models.approval import UNDECIDED, Act, Approval, ApprovalState
 from certificates.models.certificate import Certificate
 from certificates.models.keys import LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
-from certificates.models.notice import Notice
+from certificates.models.notice import MailState, MonitorRun, Notice, NoticeMail, Role
 from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed
 
 __all__ = [
@@ -21,6 +21,10 @@ __all__ = [
     "KeyPair",
     "KeyState",
     "KeyUse",
+    "MailState",
+    "MonitorRun",
     "Notice",
+    "NoticeMail",
+    "Role",
     "Sealed",
 ]

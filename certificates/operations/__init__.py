@@ -9,7 +9,13 @@ from certificates.operations.approvals import (
     withdraw,
 )
 from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
-from certificates.operations.expiry import describe, record_expiry_notices
+from certificates.operations.expiry import (
+    NoticeSettled,
+    Watched,
+    acknowledge_notice,
+    alarm_if_monitor_stopped,
+    watch_expiry,
+)
 from certificates.operations.export import ExportRefused, export_key
 from certificates.operations.installation import ImportRefused, install_certificate
 from certificates.operations.keyring import KeyringRefused, waiting_versions
@@ -24,6 +30,13 @@ from certificates.operations.lifecycle import (
     retire_expired,
     retire_key,
     sealed_under,
+)
+from certificates.operations.notice_mail import describe
+from certificates.operations.outbox import (
+    MailNotFailed,
+    drop_notice_mail,
+    resend_notice_mail,
+    send_pending_mails,
 )
 from certificates.operations.proof import note_proof, prove_key, record_proof
 from certificates.operations.requests import (
@@ -44,18 +57,24 @@ __all__ = [
     "ExportRefused",
     "ImportRefused",
     "KeyringRefused",
+    "MailNotFailed",
+    "NoticeSettled",
     "Proof",
     "RequestRefused",
     "Rotation",
     "SecondPersonNeeded",
+    "Watched",
+    "acknowledge_notice",
     "activate_approved",
     "activate_key",
+    "alarm_if_monitor_stopped",
     "approve",
     "backups_sentence",
     "decline",
     "default_subject",
     "describe",
     "destroy_approved",
+    "drop_notice_mail",
     "export_key",
     "generate_csr",
     "install_and_try",
@@ -67,15 +86,17 @@ __all__ = [
     "note_proof",
     "prove_and_take_over",
     "prove_key",
-    "record_expiry_notices",
     "record_proof",
     "reject_key",
     "request_approval",
+    "resend_notice_mail",
     "retire_expired",
     "retire_key",
     "rotate_keks",
     "sealed_under",
+    "send_pending_mails",
     "verify_custody",
     "waiting_versions",
+    "watch_expiry",
     "withdraw",
 ]

@@ -13,6 +13,7 @@ from django.urls import reverse
 from bankfeeds import queries as feeds
 from bankfeeds.models import Connection
 from certificates import queries as certificates
+from certificates import renewal, watch
 from onboarding import clock
 from onboarding.models import Message, Project, Step
 from onboarding.queries import timing
@@ -205,22 +206,55 @@ def _findings(*, now: datetime) -> Iterator[NeedsMe]:
 
 
 def _certificates(*, now: datetime) -> Iterator[NeedsMe]:
-    for certificate in certificates.expiring(now=now, within=CERTIFICATE_SOON):
-        left = certificate.not_after - now
-        ended = left <= timedelta()
+    yield from _stopped_monitor(now=now)
+    for item in certificates.renewals_due(now):
+        certificate, left = item.certificate, item.certificate.not_after - now
+        if left > CERTIFICATE_SOON:
+            break  # they come soonest first
+        holder = clock.BANK if item.step == renewal.Step.INSTALL else clock.US
         yield NeedsMe(
-            kind="Certificate ended" if ended else "Certificate ending",
+            kind="Certificate ended" if item.ended else "Certificate ending",
             subject=f"{certificate.key.common_name} ({certificate.key.get_use_display()})",
-            url=reverse("admin:certificates_certificate_change", args=[certificate.pk]),
-            reason=f"{'Ended' if ended else 'Ends'} on {certificate.not_after:%Y-%m-%d}; no successor is in use.",
+            url=item.url,
+            reason=f"{'Ended' if item.ended else 'Ends'} on {certificate.not_after:%Y-%m-%d}; "
+            "no successor is active and proven.",
             consequence="Without it the bank does not let us in.",
-            holder=clock.US,
-            holder_words=HOLDERS[clock.US],
-            age="ended" if ended else f"{left.days} day{'' if left.days == 1 else 's'} left",
-            action="Request a new certificate",
+            holder=holder,
+            holder_words=HOLDERS[holder],
+            age="ended" if item.ended else f"{left.days} day{'' if left.days == 1 else 's'} left",
+            action=item.label,
             rank=0 if left <= CERTIFICATE_URGENT else 5,
             waited=-left.days,
         )
+    yield from _certificate_mails(now=now)
+
+
+def _stopped_monitor(*, now: datetime) -> Iterator[NeedsMe]:
+    since = watch.monitor_stopped_since(now=now)
+    if since is not None:
+        days = (now - since).days
+        yield NeedsMe(
+            kind="Certificate monitor stopped", subject="Certificates", rank=0, waited=days,
+            url=reverse("admin:certificates_certificate_changelist"),
+            reason=f"It has not run since {since:%Y-%m-%d %H:%M} UTC.",
+            consequence="Nobody is told when a certificate ends, and then the feeds stop.",
+            holder=clock.US, holder_words=HOLDERS[clock.US], age=calendar_days(days),
+            action="Get the workers and the schedule “certificates watch” running",
+        )  # fmt: skip
+
+
+def _certificate_mails(*, now: datetime) -> Iterator[NeedsMe]:
+    waiting = "It has been waiting for more than three hours: look at the mail server and OPS_EMAIL."
+    for mail in watch.stuck_mails(now=now):
+        kind, reason = _MAIL_KINDS[mail.state]
+        yield NeedsMe(
+            kind=kind, subject=mail.subject, rank=4,
+            url=reverse("admin:certificates_noticemail_change", args=[mail.pk]),
+            reason=waiting if mail.state == "queued" else reason,
+            consequence="Whoever looks after the certificate was not told.",
+            holder=clock.US, holder_words=HOLDERS[clock.US],
+            age=calendar_days((now - mail.queued_at).days), action="Decide about the mail",
+        )  # fmt: skip
 
 
 def _approvals(user: Any, *, now: datetime) -> Iterator[NeedsMe]:

@@ -14,6 +14,7 @@ from django_q.models import OrmQ, Schedule
 from bankfeeds import operations, queries, schedule, tasks
 from bankfeeds.bank_dates import business_date
 from bankfeeds.models import Account, Connection, Heartbeat, Line, Pull, RawPage
+from certificates.models import MonitorRun
 from tests.bankfeeds.feeds import ACTOR, TODAY, Feed, feed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +120,13 @@ def test_the_heartbeat_is_the_tasks_own_doing(harbor: Feed) -> None:
     assert OrmQ.objects.filter().count() >= 1
 
 
+def test_a_tick_alarms_operations_when_the_certificate_monitor_stopped(mailoutbox: Any) -> None:
+    MonitorRun.objects.create(at=timezone.now() - timedelta(hours=27))
+    for _ in range(2):
+        tasks.tick()
+    assert [message.subject for message in mailoutbox] == ["The certificate monitor has stopped"]
+
+
 def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
     Schedule.objects.all().delete()
     for _ in range(2):
@@ -126,7 +134,9 @@ def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
     assert dict(Schedule.objects.values_list("name", "func")) == {
         "bankfeeds tick": "bankfeeds.tasks.tick",
         "bankfeeds prune": "bankfeeds.tasks.prune",
+        "certificates lapse": "certificates.tasks.lapse_approvals",
         "certificates retire": "certificates.tasks.retire_expired_keys",
+        "certificates watch": "certificates.tasks.warn_expiring_certificates",
     }
     Schedule.objects.create(name="bankfeeds tick", func="elsewhere.gone", schedule_type="I", minutes=7)
     Schedule.objects.filter(func="bankfeeds.tasks.tick").update(minutes=99)

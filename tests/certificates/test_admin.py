@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from audit.recording import Actor
 from certificates import operations
-from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair, Notice
+from certificates.models import Certificate, KekCanary, KeyEnvelope, KeyPair, Notice, NoticeMail
 from tests.certificates.authority import Authority, pem
 from tests.certificates.two_people import prove
 
@@ -43,7 +43,7 @@ def state(key: KeyPair) -> str:
 
 
 def test_what_is_sealed_is_not_in_the_console() -> None:
-    assert [model for model in (KeyEnvelope, KekCanary, Notice) if admin.site.is_registered(model)] == []
+    assert [model for model in (KeyEnvelope, KekCanary) if admin.site.is_registered(model)] == []
 
 
 @pytest.mark.parametrize("model", ["keypair", "certificate"])
@@ -167,3 +167,39 @@ def test_lists_take_the_same_queries_for_one_row_and_three(
     install("connection:three")
     with django_assert_num_queries(len(one)):
         client.get(url)
+
+
+def test_whoever_takes_care_of_a_certificate_says_so_with_a_button(
+    as_: Any, install: Install, people: Any, now: datetime
+) -> None:
+    notice = Notice.objects.create(certificate=install(), threshold=7, recorded_at=now)
+    client, page = as_("operator"), reverse("admin:certificates_notice_change", args=[notice.pk])
+    assert "I take care of it" in client.get(page).content.decode()
+    button = reverse("admin:certificates_notice_do", args=[notice.pk, "acknowledge"])
+    assert client.post(button).status_code == 302
+    notice.refresh_from_db()
+    assert notice.acknowledged_by == f"user:{people['operator'].pk}"
+    assert "I take care of it" not in client.get(page).content.decode()
+    assert client.post(button).status_code == 409
+
+
+def test_a_mail_is_sent_again_only_when_it_did_not_get_out(as_: Any, db: None, now: datetime) -> None:
+    found = {}
+    for state in ("failed", "sending", "queued", "sent"):
+        mail = NoticeMail.objects.create(
+            topic=f"digest:{state}", role="ops", state=state, subject="x", text="x", queued_at=now,
+            sending_at=now - timedelta(hours=1), sent_at=now,
+        )  # fmt: skip
+        client, args = as_("operator"), [mail.pk]
+        offered = (
+            "Send again"
+            in client.get(reverse("admin:certificates_noticemail_change", args=args)).content.decode()
+        )
+        button = reverse("admin:certificates_noticemail_do", args=[mail.pk, "resend"])
+        found[state] = (offered, client.post(button, {"reason": "It did not arrive."}).status_code)
+    assert found == {
+        "failed": (True, 302),
+        "sending": (True, 302),
+        "queued": (False, 409),
+        "sent": (False, 409),
+    }

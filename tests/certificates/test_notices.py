@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certificates.notices import THRESHOLDS, threshold_due
+from certificates.notices import THRESHOLDS, escalates_at, slept_over, threshold_due, week_of
 
 ENDS = datetime(2026, 12, 31, 12, 0, tzinfo=UTC)
 
@@ -44,3 +44,33 @@ def test_an_unreliable_schedule_loses_no_threshold() -> None:
             if not down and due is not None:
                 noticed.add(due)
         assert noticed >= set(THRESHOLDS) - {1}
+
+
+def test_what_the_schedule_slept_over_is_named_and_what_was_never_due_is_not() -> None:
+    week = timedelta(days=7)
+    asleep = slept_over(not_after=ENDS, since=ENDS - timedelta(days=365), due=7, told={90, 60})
+    late = slept_over(not_after=ENDS, since=ENDS - timedelta(days=20), due=30, told=())
+    both = slept_over(not_after=ENDS, since=ENDS - timedelta(days=20), due=1, told={30})
+    none = slept_over(not_after=ENDS, since=ENDS - week, due=7, told=())
+    assert (asleep, late, both, none) == ([30, 14], [], [14, 7], [])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "patience"),
+    [(90, None), (60, None), (30, None), (14, 3), (7, 1), (1, 1), (0, 0)],
+)
+def test_the_nearer_the_end_the_sooner_an_unanswered_notice_is_escalated(
+    threshold: int, patience: int | None
+) -> None:
+    expected = None if patience is None else ENDS + timedelta(days=patience)
+    assert escalates_at(threshold=threshold, recorded_at=ENDS) == expected
+
+
+def test_a_week_begins_on_monday_and_belongs_to_the_year_of_its_thursday() -> None:
+    days = [(2026, 12, 27, 23), (2026, 12, 28, 0), (2027, 1, 3, 23), (2027, 1, 4, 0)]
+    assert [week_of(datetime(*day, tzinfo=UTC)) for day in days] == [
+        "2026-W52",
+        "2026-W53",
+        "2026-W53",
+        "2027-W01",
+    ]

@@ -43,7 +43,7 @@ def test_what_ends_soon_comes_first_and_replaced_ones_not_at_all(
 ) -> None:
     month = {"ends": now + timedelta(days=30)}
     replaced = install(signing=month)
-    install()
+    operations.record_proof(pk=install().key.pk, proven="It let us in.", actor=actor, now=now)
     later = install("connection:kettle", signing=month)
     sooner = install("connection:anchor", signing={"ends": now + timedelta(days=3)})
     gone = install("connection:buoy", signing=month)

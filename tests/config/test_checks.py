@@ -104,6 +104,7 @@ def test_each_secret_is_read_from_the_file_named_for_it(tmp_path: Path) -> None:
         "DATABASE_URL": "postgres://lockkeeper:planted@db.invalid/x",
         "REDIS_URL": "redis://:planted@redis.invalid/0",
         "EMAIL_URL": "smtp+tls://lockkeeper:planted@mail.example:587",
+        "METRICS_TOKEN": "planted-token",
     }
     files = {}
     for name, value in given.items():
@@ -113,7 +114,7 @@ def test_each_secret_is_read_from_the_file_named_for_it(tmp_path: Path) -> None:
     code = (
         "from config import settings as s;"
         "print(s.SECRET_KEY, s.KEK_KEYRING, s.DATABASES['default']['HOST'], s.DATABASES['default']['PASSWORD'],"
-        " s.REDIS_URL, s.EMAIL_HOST, s.EMAIL_HOST_PASSWORD)"
+        " s.REDIS_URL, s.EMAIL_HOST, s.EMAIL_HOST_PASSWORD, s.METRICS_TOKEN)"
     )
     environment = {"PATH": os.environ["PATH"], "DJANGO_READ_DOT_ENV": "false", **files}
     done = subprocess.run(
@@ -121,6 +122,7 @@ def test_each_secret_is_read_from_the_file_named_for_it(tmp_path: Path) -> None:
     )
     assert done.stdout.split() == [
         PRODUCTION["SECRET_KEY"], KEYRING, "db.invalid", "planted", given["REDIS_URL"], "mail.example", "planted",
+        "planted-token",
     ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def sidebar(html: str) -> list[str]:
 
 FEEDS = ["Connections", "Pulls", "Days", "Findings", "Lines"]
 ONBOARDING = ["Projects", "Customers", "Messages"]
-KEYS = ["Keys", "Certificates", "Approvals"]
+KEYS = ["Keys", "Certificates", "Approvals", "Expiry notices", "Expiry mails"]
 ADMINISTRATION = ["People", "Groups", "Schedules", "Failed tasks"]
 
 

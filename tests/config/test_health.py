@@ -10,13 +10,16 @@ from django.db import connection
 
 from bankfeeds import queries
 from bankfeeds.models import Heartbeat
+from certificates.models import MonitorRun
 from config import health
 
 
 @pytest.mark.django_db
 def test_ready_only_with_database_migrations_heartbeat_and_no_overdue_pull(now: datetime) -> None:
     Heartbeat.objects.create(name=queries.WORKER, at=now - timedelta(minutes=1))
-    assert health.inspect(now=now) == {"database": "ok", "migrations": "ok", "heartbeat": "ok", "pulls": "ok"}
+    assert health.inspect(now=now) == {
+        "database": "ok", "migrations": "ok", "heartbeat": "ok", "pulls": "ok", "certificates": "ok",
+    }  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -24,6 +27,13 @@ def test_a_missing_or_old_heartbeat_is_said(now: datetime) -> None:
     assert health.inspect(now=now)["heartbeat"] == "no worker has executed a heartbeat yet"
     Heartbeat.objects.create(name=queries.WORKER, at=now - timedelta(minutes=4))
     assert health.inspect(now=now)["heartbeat"] == "no worker has executed a heartbeat for 240 s"
+
+
+@pytest.mark.django_db
+def test_a_certificate_monitor_that_stopped_is_said(now: datetime) -> None:
+    MonitorRun.objects.create(at=now)
+    said = [health.inspect(now=now + timedelta(hours=hours))["certificates"] for hours in (26, 27)]
+    assert said == ["ok", "the certificate monitor has not run for 27 h"]
 
 
 @pytest.mark.django_db

@@ -21,15 +21,19 @@ WORK = {
     "bankfeeds.pull_now",
     "bankfeeds.resolve_finding",
     "bankfeeds.retry_pull",
+    "certificates.acknowledge_notice",
     "certificates.assign_keypair",
     "certificates.change_approval",
     "certificates.change_keypair",
+    "certificates.change_notice",
+    "certificates.change_noticemail",
     "certificates.compromise_keypair",
     "certificates.install_certificate",
     "certificates.prove_keypair",
     "certificates.reject_keypair",
     "certificates.request_approval",
     "certificates.request_keypair",
+    "certificates.resend_noticemail",
     "certificates.retire_keypair",
     "certificates.submit_keypair",
     "onboarding.add_accountmanager",
@@ -92,7 +96,7 @@ def test_no_row_of_ours_can_be_deleted_by_a_right() -> None:
 
 
 def test_sealed_rows_and_codes_have_no_rights_at_all() -> None:
-    hidden = ("keyenvelope", "kekcanary", "contactdetails", "portalcode", "chainhead")
+    hidden = ("keyenvelope", "kekcanary", "contactdetails", "portalcode", "chainhead", "monitorrun")
     assert list(Permission.objects.filter(content_type__model__in=hidden)) == []
 
 

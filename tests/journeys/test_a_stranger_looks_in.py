@@ -31,7 +31,7 @@ from bankfeeds import operations as feeds
 from bankfeeds.models import BalanceObservation, Connection, Finding, Pull, RejectedLine
 from certificates import operations as certificates
 from certificates.models import Act as TakesTwo
-from certificates.models import Approval, Certificate, KeyPair
+from certificates.models import Approval, Certificate, KeyPair, Notice, NoticeMail
 from certificates.permits import RIGHTS
 from config.roles import APPROVALS, OUR_APPS
 from onboarding import operations
@@ -205,6 +205,10 @@ def one_of_each(at: datetime, people: dict[str, Any]) -> dict[type, Any]:
         reason="unreadable",
         page=1,
         index=1,
+    )
+    notice = Notice.objects.create(certificate=Certificate.objects.all()[0], threshold=90, recorded_at=at)
+    NoticeMail.objects.create(
+        topic="notice:example", role="ops", notice=notice, subject="x", text="x", queued_at=at
     )
     Failure.objects.create(id="f" * 32, name="failed", func="none", started=at, stopped=at, success=False)
     _ask(TakesTwo.DESTROY, _rejected(at), people, at)

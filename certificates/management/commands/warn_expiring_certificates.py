@@ -14,15 +14,15 @@ from certificates import operations
 
 class Command(BaseCommand):
     help = (
-        "Record and mail the expiry notices due now, each once; safe to repeat. Prints a line each. "
-        "Exit 0: nothing new. Exit 1: a person must see the new notices."
+        "Record and mail the expiry notices and escalations due now, each once; safe to repeat. Prints a line "
+        "per new notice. Exit 0: nothing new. Exit 1: a person must see the new notices or escalations."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor.command("warn_expiring_certificates")
-        notices = operations.record_expiry_notices(now=timezone.now(), actor=actor)
-        for notice in notices:
+        done = operations.watch_expiry(now=timezone.now(), actor=actor)
+        for notice in done.new:
             self.stdout.write(operations.describe(notice))
-        self.stderr.write(f"{len(notices)} new")
-        if notices:
+        self.stderr.write(f"{len(done.new)} new, {len(done.escalated)} escalated, {done.sent} mails sent")
+        if done.new or done.escalated:
             sys.exit(1)

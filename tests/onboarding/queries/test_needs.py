@@ -8,7 +8,7 @@ from typing import Any
 from bankfeeds import operations as feeds
 from bankfeeds.models import Connection, Finding, Pull
 from certificates import operations as certificates
-from certificates.models import Act
+from certificates.models import Act, MonitorRun, NoticeMail
 from onboarding import operations, queries
 from onboarding.models import Message
 from tests.certificates.authority import Authority, pem
@@ -116,8 +116,74 @@ def test_a_failing_feed_and_an_ending_certificate_are_rows(
     rows = queries.what_needs_me_now(people["operator"], now=now)
     assert [(row.kind, row.reason) for row in rows] == [
         ("Feed failing", "The bank refused the token."),
-        ("Certificate ending", "Ends on 2026-06-15; no successor is in use."),
+        ("Certificate ending", "Ends on 2026-06-15; no successor is active and proven."),
     ]
+    MonitorRun.objects.create(at=now + timedelta(days=6))
     urgent = queries.what_needs_me_now(people["operator"], now=now + timedelta(days=6))
     assert [row.kind for row in urgent] == ["Certificate ending", "Feed failing"]
     assert all(row.url.startswith("/admin/") and row.action and row.consequence for row in rows)
+
+
+def test_the_button_of_an_ending_certificate_is_the_next_act_of_its_renewal(
+    people: dict[str, Any], connection: Connection, now: datetime
+) -> None:
+    root = Authority("Harbour Test Root (not a bank)")
+
+    def request() -> Any:
+        return feeds.generate_csr(connection=connection, actor=OPS, now=now)
+
+    def install(key: Any, days: int) -> None:
+        leaf = root.sign(key.csr_pem, ends=now + timedelta(days=days))
+        material = pem(leaf, root.certificate)
+        fresh = Connection.objects.get(pk=connection.pk)
+        feeds.install_certificate(connection=fresh, material=material, actor=OPS, now=now)
+
+    def row() -> tuple[str, str]:
+        found = [
+            item for item in queries.what_needs_me_now(people["operator"], now=now) if "Cert" in item.kind
+        ]
+        return (found[0].action, found[0].holder) if found else ("", "")
+
+    install(request(), 12)
+    said = [row()]
+    new = request()
+    said.append(row())
+    certificates.mark_submitted(pk=new.pk, actor=OPS, now=now)
+    said.append(row())
+    install(new, 300)
+    said.append(row())
+    certificates.record_proof(pk=new.pk, proven="It let us in.", actor=OPS, now=now)
+    said.append(row())
+    certificates.activate_key(pk=new.pk, actor=OPS, now=now)
+    said.append(row())
+    assert said == [
+        ("Request a new certificate", "us"),
+        ("Submit it to the bank", "us"),
+        ("Wait for the bank, then install", "bank"),
+        ("Prove it at the bank", "us"),
+        ("Ask for activation", "us"),
+        ("", ""),
+    ]
+
+
+def test_a_monitor_that_stopped_stands_above_everything(
+    people: dict[str, Any], road: Road, now: datetime
+) -> None:
+    MonitorRun.objects.create(at=now - timedelta(hours=27))
+    rows = queries.what_needs_me_now(people["operator"], now=now)
+    assert [(row.kind, row.rank) for row in rows] == [("Certificate monitor stopped", 0), ("Our turn", 4)]
+    assert rows[0].reason == "It has not run since 2026-06-02 09:00 UTC."
+
+
+def test_a_certificate_mail_that_did_not_get_out_is_a_row(people: dict[str, Any], now: datetime) -> None:
+    MonitorRun.objects.create(at=now)
+    for number, (state, hours) in enumerate(
+        [("failed", 0), ("sending", 1), ("queued", 4), ("queued", 2), ("sent", 9)]
+    ):
+        before = now - timedelta(hours=hours)
+        NoticeMail.objects.create(
+            topic=f"digest:{number}", role="ops", state=state, subject=state, text="-", queued_at=before,
+            sending_at=before, sent_at=before,
+        )  # fmt: skip
+    found = set(kinds(people["operator"], now))
+    assert found == {("Mail failed", "failed"), ("Mail cut off", "sending"), ("Mail waiting", "queued")}
