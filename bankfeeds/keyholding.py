@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
+from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 
 from audit.recording import Actor
@@ -55,22 +56,31 @@ class ConnectionKeys:
 
     def whereabouts(self, scope: str) -> Whereabouts | None:
         """Return the connection with its page, its accounts and since when they are read."""
-        connection = _connection(scope)
-        if connection is None:
-            return None
-        count = connection.accounts.count()
-        first = (
-            Pull.objects.filter(account__connection=connection, state="booked")
-            .order_by("requested_at")
-            .values_list("requested_at", flat=True)
-            .first()
+        return self.whereabouts_of([scope]).get(scope)
+
+    def whereabouts_of(self, scopes: Collection[str]) -> dict[str, Whereabouts]:
+        """Return the same for many, in one query."""
+        labels = [scope.partition(":")[2] for scope in scopes]
+        pulled = Pull.objects.filter(account__connection=OuterRef("pk"), state="booked")
+        rows = (
+            Connection.objects.filter(label__in=labels)
+            .exclude(state="closed")
+            .annotate(
+                count=Count("accounts"),
+                first=Subquery(pulled.order_by("requested_at").values("requested_at")[:1]),
+            )
+            .values_list("pk", "label", "count", "first")
         )
-        since = f"pulled since {first:%Y-%m-%d}" if first else "never pulled yet"
-        return Whereabouts(
-            name=connection.label,
-            url=reverse("admin:bankfeeds_connection_change", args=[connection.pk]),
-            at_stake=f"{count} account{'' if count == 1 else 's'}, {since}",
-        )
+        return {f"{KIND}:{label}": _whereabouts(pk, label, count, first) for pk, label, count, first in rows}
+
+
+def _whereabouts(pk: int, label: str, accounts: int, first: datetime | None) -> Whereabouts:
+    since = f"pulled since {first:%Y-%m-%d}" if first else "never pulled yet"
+    return Whereabouts(
+        name=label,
+        url=reverse("admin:bankfeeds_connection_change", args=[pk]),
+        at_stake=f"{accounts} account{'' if accounts == 1 else 's'}, {since}",
+    )
 
 
 def _connection(scope: str) -> Connection | None:

@@ -73,8 +73,9 @@ def ensure_schedules(**_: Any) -> None:
         return  # one app alone was migrated; the queue's tables come later
     ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
     ensure_schedule("bankfeeds prune", "bankfeeds.tasks.prune", 24 * 60)
-    ensure_schedule("certificates watch", "certificates.tasks.warn_expiring_certificates", 60)
     ensure_schedule("certificates retire", "certificates.tasks.retire_expired_keys", 60)
+    ensure_schedule("certificates lapse", "certificates.tasks.lapse_approvals", 60)
+    ensure_schedule("certificates watch", "certificates.tasks.warn_expiring_certificates", 60)
 
 
 def prune(*, now: datetime) -> int:

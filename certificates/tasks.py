@@ -1,4 +1,4 @@
-"""Scheduled work: the hourly looks at what ends and at what was replaced."""
+"""Scheduled work: the hourly looks at what ends, at what was replaced, and at requests nobody decided."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from certificates import notices, renewal
-from certificates.holders import whereabouts
 from certificates.models import (
     LIVE,
     OPEN,
@@ -210,5 +209,4 @@ def _as_successor(key: KeyPair, certificate: Certificate, asked: set[uuid.UUID])
 def _place(certificate: Certificate, successor: KeyPair | None) -> str:
     if successor is not None:
         return reverse("admin:certificates_keypair_change", args=[successor.pk])
-    where = whereabouts(certificate.key.scope)
-    return where.url if where else reverse("admin:certificates_certificate_change", args=[certificate.pk])
+    return reverse("admin:certificates_certificate_change", args=[certificate.pk])

@@ -134,8 +134,9 @@ def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
     assert dict(Schedule.objects.values_list("name", "func")) == {
         "bankfeeds tick": "bankfeeds.tasks.tick",
         "bankfeeds prune": "bankfeeds.tasks.prune",
-        "certificates watch": "certificates.tasks.warn_expiring_certificates",
+        "certificates lapse": "certificates.tasks.lapse_approvals",
         "certificates retire": "certificates.tasks.retire_expired_keys",
+        "certificates watch": "certificates.tasks.warn_expiring_certificates",
     }
     Schedule.objects.create(name="bankfeeds tick", func="elsewhere.gone", schedule_type="I", minutes=7)
     Schedule.objects.filter(func="bankfeeds.tasks.tick").update(minutes=99)

@@ -51,7 +51,8 @@ def test_the_calendar_leaves_out_what_is_not_in_use_and_says_what_is_replaced(
     as_: Any, install: Install, now: datetime, actor: Any
 ) -> None:
     install(signing={"ends": now + timedelta(days=20)})
-    install(signing={"ends": now + timedelta(days=200)})
+    successor = install(signing={"ends": now + timedelta(days=200)})
+    operations.record_proof(pk=successor.key_id, proven="It let us in.", actor=actor, now=now)
     operations.retire_key(pk=install("connection:gone").key_id, actor=actor, now=now)
     text = read(as_("operator"), CALENDAR)
     assert ("23 Jun 2026 · replaced" in text, "20 Dec 2026 · 200 days" in text, "gone" in text) == (

@@ -34,7 +34,7 @@ def test_acts_on_key_and_certificate_are_told_newest_first(
     operations.record_proof(
         pk=certificate.key.pk, proven="It let us in.", actor=Actor.task("prove"), now=now + timedelta(days=1)
     )
-    operations.record_expiry_notices(now=certificate.not_after - timedelta(days=20))
+    operations.watch_expiry(now=certificate.not_after - timedelta(days=20))
     install("connection:somebody-else")
     assert told(certificate.key) == [
         ("expiry_noticed", "warn_expiring_certificates", 1),
@@ -67,6 +67,7 @@ def test_a_person_who_is_gone_stays_a_number(
 ) -> None:
     number = people["operator"].pk
     key = request_key(actor=Actor.user(people["operator"]))
+    KeyPair.objects.update(owner=None)
     people["operator"].delete()
     assert told(key) == [("issue_csr", f"person {number}", 1)]
 

@@ -86,10 +86,13 @@ def happenings(day: int) -> None:
         if day == life.installed > 0:
             install(life.name, day=day, ends=life.ends)
         if day == life.replaced - 5:
-            install(life.name, day=day, ends=life.ends + 300)  # active, and proven only five days later
+            install(
+                life.name, day=day, ends=life.ends + 300
+            )  # certified; let in and active only five days later
         if day == life.replaced:
-            successor = KeyPair.objects.get(scope=f"connection:{life.name}", state="active")
+            successor = KeyPair.objects.get(scope=f"connection:{life.name}", state="certified")
             operations.record_proof(pk=successor.pk, proven="It let us in.", actor=ACTOR, now=moment(day))
+            operations.activate_key(pk=successor.pk, actor=ACTOR, now=moment(day))
 
 
 def expected(up: list[int]) -> tuple[list[Told], list[tuple[str, int, int]]]:

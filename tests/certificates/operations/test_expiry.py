@@ -296,7 +296,8 @@ def test_the_digest_of_a_quiet_week_says_that_nothing_ends(db: None, now: dateti
 def test_the_digest_lists_all_that_waits(
     install: Install, request_key: Any, now: datetime, actor: Actor, ending: Certificate
 ) -> None:
-    new = install()  # replaces the one that ends, for 14 days, and nobody proved it
+    new = install()  # replaces the one that ends, for 14 days
+    KeyPair.objects.filter(pk=new.key.pk).update(proven_at=None)  # as active keys of old have it
     far = install("connection:kettle", signing={"ends": now + timedelta(days=80)})
     operations.record_proof(pk=far.key.pk, proven="It let us in.", actor=actor, now=now)
     Approval.objects.create(

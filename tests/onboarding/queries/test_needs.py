@@ -154,11 +154,14 @@ def test_the_button_of_an_ending_certificate_is_the_next_act_of_its_renewal(
     said.append(row())
     certificates.record_proof(pk=new.pk, proven="It let us in.", actor=OPS, now=now)
     said.append(row())
+    certificates.activate_key(pk=new.pk, actor=OPS, now=now)
+    said.append(row())
     assert said == [
         ("Request a new certificate", "us"),
         ("Submit it to the bank", "us"),
         ("Wait for the bank, then install", "bank"),
         ("Prove it at the bank", "us"),
+        ("Ask for activation", "us"),
         ("", ""),
     ]
 
