@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from certificates.models import LIVE, OPEN, Certificate, KeyEnvelope, KeyPair, KeyState
+from certificates.models import LIVE, OPEN, Certificate, KeyPair, KeyState, sealed_models
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
@@ -53,9 +54,25 @@ def live_under(*, common_name: str, now: datetime) -> QuerySet[KeyPair]:
 
 
 def envelopes_per_version() -> dict[tuple[str, str], int]:
-    """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
-    rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
-    return {(provider, version): count for provider, version, count in rows}
+    """Return how many rows each (provider, version) seals, over every sealed model.
+
+    A version that is absent here may leave the keyring.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for model in sealed_models():
+        rows = model._default_manager.order_by().values_list("provider", "kek_version")
+        for provider, version, count in rows.annotate(rows=Count("pk")):
+            found[provider, version] += count
+    return dict(found)
+
+
+def recovery_wraps() -> dict[str, int]:
+    """Return how many rows have their second wrap for each recovery key (its fingerprint; empty: none at all)."""
+    found: Counter[str] = Counter()
+    for model in sealed_models():
+        rows = model._default_manager.order_by().values_list("recovery_key").annotate(rows=Count("pk"))
+        found.update(dict(rows))
+    return dict(found)
 
 
 def _unreplaced() -> QuerySet[Certificate]:

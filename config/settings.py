@@ -83,6 +83,8 @@ KEK_OPTIONS: dict[str, str] = {
     "vault_token_file": os.environ.get("VAULT_TOKEN_FILE", ""),
     "vault_token": "" if os.environ.get("VAULT_TOKEN_FILE") else secret("VAULT_TOKEN"),
 }
+# The public half (PEM) of a key kept elsewhere: with its private half everything opens when the keyring is lost.
+RECOVERY_PUBLIC_KEY = secret("RECOVERY_PUBLIC_KEY")
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -4,7 +4,7 @@ from certificates.models.approval import UNDECIDED, Act, Approval, ApprovalState
 from certificates.models.certificate import Certificate
 from certificates.models.keys import LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
 from certificates.models.notice import Notice
-from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed
+from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed, sealed_models
 
 __all__ = [
     "LIVE",
@@ -23,4 +23,5 @@ __all__ = [
     "KeyUse",
     "Notice",
     "Sealed",
+    "sealed_models",
 ]

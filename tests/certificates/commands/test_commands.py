@@ -37,8 +37,8 @@ def test_rotate_keks_prints_rows_per_version(run: Any, request_key: MakeKey, set
     request_key("connection:two")
     settings.KEK_KEYRING += ",test2:" + base64.b64encode(os.urandom(32)).decode()
     settings.KEK_ACTIVE = "test2"
-    assert run("rotate_keks", "--batch", "1") == (0, "env\ttest2\t2\n", "2 re-wrapped, 0 failed\n")
-    assert run("rotate_keks") == (0, "env\ttest2\t2\n", "0 re-wrapped, 0 failed\n")
+    assert run("rotate_keks", "--batch", "1") == (0, "env\ttest2\t2\n", "2 re-wrapped, 0 left\n")
+    assert run("rotate_keks") == (0, "env\ttest2\t2\n", "0 re-wrapped, 0 left\n")
 
 
 def test_rotate_keks_names_what_failed(run: Any, request_key: MakeKey, settings: Any) -> None:
@@ -68,7 +68,11 @@ def test_a_wrong_number_is_a_wrong_call(run: Any, db: Any, arguments: tuple[str,
 
 def test_verify_custody_prints_one_row_a_key(run: Any, request_key: MakeKey) -> None:
     keys = sorted(str(request_key(f"connection:{n}").pk) for n in range(2))
-    assert run("verify_custody") == (0, "".join(f"{key}\ttest1\topens\n" for key in keys), "")
+    assert run("verify_custody") == (
+        0,
+        "".join(f"{key}\ttest1\topens\n" for key in keys),
+        "certificates.keyenvelope: 2 open, 0 do not\nenv “test1” must stay: it seals 2\n",
+    )
     assert len(run("verify_custody", "--sample", "1")[1].splitlines()) == 1
 
 
