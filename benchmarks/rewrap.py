@@ -36,7 +36,7 @@ UPDATE = (
 
 
 def run(*, keys: int, many: int, rounds: int) -> Iterator[dict[str, Any]]:
-    """Yield one row per measurement: the best round's rates over ``keys`` rows, peak memory at ``keys`` and ``many``."""
+    """Yield one row per measurement: the best round's rates over ``keys`` rows, memory at ``keys`` and ``many``."""
     with _keyring("bench1"):
         custody.prove(now=NOW)
         _make(keys)

@@ -107,8 +107,9 @@ def seal_into(row: Sealed, plaintext: bytes, *, now: datetime) -> None:
         _prove(active, now=now)
         sealed = vault.seal(plaintext, row.facts(), active, recovery_key())
     except (kek.KekError, vault.VaultError) as problem:
-        del plaintext
         raise CustodyFailed(problem.sentence) from None
+    finally:
+        del plaintext
     put(row, sealed)
 
 

@@ -60,8 +60,11 @@ def seal(
     bound = _facts(FORMAT, facts)
     ciphertext = AESGCM(dek).encrypt(nonce, plaintext, _bound(FORMAT, facts))
     del plaintext  # a provider that fails below leaves this frame in an error report
-    second = recovery.wrap(dek, bound) if recovery else None
-    return Envelope(FORMAT, provider.wrap(dek, bound), nonce, ciphertext, second)
+    try:
+        second = recovery.wrap(dek, bound) if recovery else None
+        return Envelope(FORMAT, provider.wrap(dek, bound), nonce, ciphertext, second)
+    finally:
+        del dek
 
 
 def open_sealed(envelope: Envelope, facts: Mapping[str, str], provider: KekProvider) -> bytes:

@@ -48,7 +48,8 @@ class Sealed(models.Model):
 
 def sealed_models() -> list[type[Sealed]]:
     """Return every installed model that keeps sealed rows, by label: what is rotated, proven and counted."""
-    found = [model for model in apps.get_models() if issubclass(model, Sealed)]
+    # A proxy is another view of rows that are counted already.
+    found = [m for m in apps.get_models() if issubclass(m, Sealed) and not m._meta.proxy]
     return sorted(found, key=lambda model: model._meta.label_lower)
 
 
