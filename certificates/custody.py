@@ -8,7 +8,7 @@ reporters collect those of every frame.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
+from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -45,6 +46,16 @@ class NotSealed(CustodyFailed):
 
 class KeyMismatch(CustodyFailed):
     """What the envelope holds is not the private half of the row's public key."""
+
+
+class KeyServiceSilent(CustodyFailed):
+    """The key service does not answer. Nothing is wrong with the row: a walk over rows stops here."""
+
+
+def failure(problem: kek.KekError | vault.VaultError) -> CustodyFailed:
+    """Return the refusal that carries the sentence of a lower layer's error, and nothing else of it."""
+    silent = isinstance(problem, kek.KekUnavailable)
+    return (KeyServiceSilent if silent else CustodyFailed)(problem.sentence)
 
 
 class Unsealed:
@@ -94,7 +105,7 @@ def seal(*, key: KeyPair, private: x509.PrivateKey, now: datetime) -> KeyEnvelop
     if not _same_key(private, key):
         raise KeyMismatch("The private key does not belong to this row.")
     row = KeyEnvelope(key=key)
-    seal_into(row, private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), now=now)
+    _seal(row, lambda: private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), now)
     row.save(force_insert=True)
     return row
 
@@ -102,15 +113,17 @@ def seal(*, key: KeyPair, private: x509.PrivateKey, now: datetime) -> KeyEnvelop
 @sensitive_variables()
 def seal_into(row: Sealed, plaintext: bytes, *, now: datetime) -> None:
     """Put ``plaintext`` sealed into the columns of ``row``, which is not saved here. Raises CustodyFailed."""
+    _seal(row, lambda: plaintext, now)
+
+
+def _seal(row: Sealed, read: Callable[[], bytes], now: datetime) -> None:
+    # The plaintext exists only while the vault seals it: arguments stay in the frames a reporter collects.
     try:
         active = provider()
         _prove(active, now=now)
-        sealed = vault.seal(plaintext, row.facts(), active, recovery_key())
+        put(row, vault.seal(read(), row.facts(), active, recovery_key()))
     except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
-    finally:
-        del plaintext
-    put(row, sealed)
+        raise failure(problem) from None
 
 
 @sensitive_variables()
@@ -141,7 +154,7 @@ def open_row(row: Sealed) -> bytes:
     try:
         return vault.open_sealed(envelope_of(row), row.facts(), provider(row.provider))
     except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
+        raise failure(problem) from None
 
 
 @sensitive_variables()
@@ -165,7 +178,7 @@ def recover(row: Sealed, opener: RecoveryOpener, to: kek.KekProvider | None = No
     try:
         plaintext, envelope = vault.recover(envelope_of(row), row.facts(), opener, to)
     except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
+        raise failure(problem) from None
     private = _loaded(plaintext) if isinstance(row, KeyEnvelope) else None
     del plaintext
     # Anybody can wrap with a public key: only what comes out proves that this is the key that was sealed.
@@ -213,7 +226,7 @@ def prove(*, now: datetime) -> None:
     try:
         _prove(provider(), now=now)
     except kek.KekError as problem:
-        raise CustodyFailed(problem.sentence) from None
+        raise failure(problem) from None
 
 
 def _prove(active: kek.KekProvider, *, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
@@ -18,11 +18,13 @@ class Wrapping:
     """How data keys are wrapped now: the provider with its active version, and the recovery key, if any."""
 
     to: kek.KekProvider
+    version: str  # asked for once: a key service would be called again for every row
     recovery: RecoveryKey | None
+    held: dict[str, kek.KekProvider] = field(default_factory=dict, repr=False)
 
     def due(self) -> Q:
         """Return the condition of rows that are wrapped otherwise. A missing recovery key asks for nothing."""
-        due = ~Q(provider=self.to.name, kek_version=self.to.current())
+        due = ~Q(provider=self.to.name, kek_version=self.version)
         return due if self.recovery is None else due | ~Q(recovery_key=self.recovery.fingerprint)
 
     @sensitive_variables()
@@ -34,26 +36,34 @@ class Wrapping:
         """
         try:
             old = wrap_of(row)
-            held_by = self.to if row.provider == self.to.name else custody.provider(row.provider)
+            held_by = self._holder(row.provider)
             second, new = None, None
             if self.recovery is not None and row.recovery_key != self.recovery.fingerprint:
                 second = vault.second_wrap(
                     row.format, old, row.facts(), held_by=held_by, recovery=self.recovery
                 )
-            if (row.provider, row.kek_version) != (self.to.name, self.to.current()):
+            if (row.provider, row.kek_version) != (self.to.name, self.version):
                 new = vault.rewrap_data_key(row.format, old, row.facts(), held_by=held_by, to=self.to)
         except (kek.KekError, vault.VaultError) as problem:
-            raise custody.CustodyFailed(problem.sentence) from None
+            raise custody.failure(problem) from None
         if new is not None:
             put_wrap(row, new)
         if second is not None:
             put_second(row, second)
         return new is not None, second is not None
 
+    def _holder(self, name: str) -> kek.KekProvider:
+        if name == self.to.name:
+            return self.to
+        if name not in self.held:
+            self.held[name] = custody.provider(name)
+        return self.held[name]
+
 
 def wrapping() -> Wrapping:
     """Return how data keys are wrapped now. Raises CustodyFailed where the configuration is wrong."""
     try:
-        return Wrapping(custody.provider(), custody.recovery_key())
+        to = custody.provider()
+        return Wrapping(to, to.current(), custody.recovery_key())
     except kek.KekError as problem:
-        raise custody.CustodyFailed(problem.sentence) from None
+        raise custody.failure(problem) from None

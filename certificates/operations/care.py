@@ -68,7 +68,7 @@ def rotate_keks(*, actor: Actor, now: datetime, batch: int = BATCH, watch: Watch
     Where a recovery key is configured, rows without its wrap get one. Ciphertexts are not even read. Safe to
     stop, kill, repeat and run beside readers and writers. Rows that do not open are named in ``failed`` and left
     alone; whatever is still wrapped otherwise at the end is counted in ``remaining``. Raises CustodyFailed when
-    the configuration is wrong.
+    the configuration is wrong, and KeyServiceSilent when the key service fails; run it again then.
     """
     custody.prove(now=now)
     now_wrapped = wrapping()
@@ -83,7 +83,8 @@ def verify_custody(
     """Open every sealed row (or ``sample`` of each model at random), compare keys with theirs; yield the proofs.
 
     Each opening is recorded, and the record committed, before it happens; nothing of what was opened is kept.
-    Keys that should be sealed and are not are found too. Raises RuntimeError in a transaction.
+    Keys that should be sealed and are not are found too. Raises RuntimeError in a transaction, and
+    KeyServiceSilent.
     """
     models = sealed_models()
     total = sum(min(sample or rows, rows) for rows in (m._default_manager.count() for m in models))
@@ -158,6 +159,8 @@ def _proof(row: Sealed) -> Proof:
     problem = ""
     try:
         custody.check(row)
+    except custody.KeyServiceSilent:
+        raise
     except custody.CustodyFailed as refusal:
         problem = refusal.sentence
     return Proof(row._meta.label_lower, row_name(row), row.kek_version, problem)

@@ -70,7 +70,7 @@ def recover_custody(
         data = {"from": before, "to": row.kek_version, "recovery_key": opener.fingerprint}
         return Change(WRAP, "certificates.key_recovered", data)
 
-    due = Wrapping(to, None).due()
+    due = Wrapping(to, to.current(), None).due()
     return run(Sweep(due=due, change=recovered), actor=actor, now=now, batch=batch, watch=watch)
 
 
@@ -78,6 +78,8 @@ def recover_custody(
 def _try(row: Sealed, opener: RecoveryOpener, found: Drill) -> None:
     try:
         custody.recover(row, opener)
+    except custody.KeyServiceSilent:
+        raise
     except custody.CustodyFailed as problem:
         found.refused += 1
         if len(found.failed) < NAMED:

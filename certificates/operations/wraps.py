@@ -127,6 +127,8 @@ def _page(rows: models.QuerySet[Sealed], after: Any, size: int) -> Iterable[Seal
 def _changed(row: Sealed, sweep: Sweep, done: Rotation) -> Change | None:
     try:
         return sweep.change(row)
+    except custody.KeyServiceSilent:
+        raise  # it would be silent for every row; what is committed stays, and the next run goes on from there
     except custody.CustodyFailed as problem:
         if len(done.failed) < NAMED:
             done.failed[row_name(row)] = problem.sentence

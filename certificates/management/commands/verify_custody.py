@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from audit.recording import Actor
+from audit.workflow import OperationRefused
 from certificates import custody, kek, operations
 from certificates.management.progress import Progress
 
@@ -41,7 +42,11 @@ class Command(BaseCommand):
             sys.exit(2)
         for item in unprovable:
             self.stderr.write(item.sentence)
-        closed = self._prove(options["sample"])
+        try:
+            closed = self._prove(options["sample"])
+        except OperationRefused as refusal:
+            self.stderr.write(refusal.sentence)
+            sys.exit(2)
         self._tell(standing)
         if unprovable or closed or standing.behind:
             sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import threading
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from django.db import connection, transaction
 from audit.models import AuditEntry
 from audit.queries import verify
 from audit.recording import Actor
-from certificates import custody, operations, queries
+from certificates import custody, kek, operations, queries
+from certificates.kek import env
 from certificates.models import KekCanary, KeyEnvelope, KeyPair
 from onboarding import sealing
 from onboarding.models import ContactDetails, PortalLink
@@ -229,3 +231,24 @@ def test_nothing_depends_on_the_secret_key(settings: Any, db: None, now: datetim
     begin(now)
     settings.SECRET_KEY = "obviously another test key, sixty characters or so, and no more"
     assert [proof.problem for proof in operations.verify_custody(actor=actor, now=now)] == [""] * 3
+
+
+def test_a_silent_key_service_stops_the_walk_and_keeps_what_is_done(
+    rotated: Callable[[], None], db: None, now: datetime, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        seal_key(now, number)
+    rotated()
+    calls = itertools.count()
+
+    def answers_twice(self: env.Keyring, wrapped: kek.WrappedDek, facts: Any) -> kek.WrappedDek:
+        if next(calls) >= 2:
+            raise kek.KekUnavailable("The key service does not answer. Try again later.")
+        return self.wrap(self.unwrap(wrapped, facts), facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(env.Keyring, "rewrap", answers_twice)
+        with pytest.raises(custody.KeyServiceSilent, match="Try again later"):
+            operations.rotate_keks(actor=actor, now=now, batch=2)
+    assert queries.envelopes_per_version() == {("env", "test1"): 2, ("env", "test2"): 2}
+    assert operations.rotate_keks(actor=actor, now=now).rewrapped == 2
