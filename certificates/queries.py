@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from certificates.models import LIVE, OPEN, Certificate, KeyPair, KeyState, sealed_models
+from certificates.models import LIVE, OPEN, Certificate, KeyEnvelope, KeyPair, KeyState, sealed_models
 
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
