@@ -8,7 +8,7 @@ from certificates.operations.approvals import (
     request_approval,
     withdraw,
 )
-from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
+from certificates.operations.care import Proof, Standing, rotate_keks, standing, verify_custody
 from certificates.operations.expiry import (
     NoticeSettled,
     Watched,
@@ -39,6 +39,7 @@ from certificates.operations.outbox import (
     send_pending_mails,
 )
 from certificates.operations.proof import note_proof, prove_key, record_proof
+from certificates.operations.recovery import Drill, drill_recovery, recover_custody
 from certificates.operations.requests import (
     RequestRefused,
     default_subject,
@@ -47,6 +48,7 @@ from certificates.operations.requests import (
     reject_key,
 )
 from certificates.operations.succession import install_and_try, install_for_request, prove_and_take_over
+from certificates.operations.wraps import Rotation
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "ApprovalLapsed",
     "ApprovalRefused",
     "Destroyed",
+    "Drill",
     "ExportRefused",
     "ImportRefused",
     "KeyringRefused",
@@ -63,6 +66,7 @@ __all__ = [
     "RequestRefused",
     "Rotation",
     "SecondPersonNeeded",
+    "Standing",
     "Watched",
     "acknowledge_notice",
     "activate_approved",
@@ -74,6 +78,7 @@ __all__ = [
     "default_subject",
     "describe",
     "destroy_approved",
+    "drill_recovery",
     "drop_notice_mail",
     "export_key",
     "generate_csr",
@@ -87,6 +92,7 @@ __all__ = [
     "prove_and_take_over",
     "prove_key",
     "record_proof",
+    "recover_custody",
     "reject_key",
     "request_approval",
     "resend_notice_mail",
@@ -95,6 +101,7 @@ __all__ = [
     "rotate_keks",
     "sealed_under",
     "send_pending_mails",
+    "standing",
     "verify_custody",
     "waiting_versions",
     "watch_expiry",
