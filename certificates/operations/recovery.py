@@ -26,7 +26,6 @@ from certificates.operations.wraps import (
 )
 from certificates.wrapping import Wrapping, wrapping
 
-
 SAMPLED = 20
 """So many keys are tried before a recovery key is believed to be one."""
 
