@@ -18,7 +18,7 @@ def main() -> int:
     from django.db import connection
 
     django.setup()
-    from benchmarks import booking, tls_context
+    from benchmarks import booking, rewrap, tls_context
 
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
@@ -29,6 +29,8 @@ def main() -> int:
             _show(row)
         for row in tls_context.run(turns=arguments.contexts):
             print(f"{row['what']:<62} {row['milliseconds']:>9.2f} ms        {row['ratio']:>5.2f} x")
+        for row in rewrap.run(keys=arguments.keys, many=arguments.many_keys, rounds=arguments.rounds):
+            _show(row)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
     return 0
@@ -38,12 +40,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=20_000)
     parser.add_argument("--contexts", type=int, default=200)
+    parser.add_argument("--keys", type=int, default=1_000)
+    parser.add_argument("--many-keys", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 
 def _show(row: dict[str, Any]) -> None:
-    print(f"{row['what']:<62} {row['rate']:>9,.0f} lines/s   {row['ratio']:>5.2f} x")
+    print(f"{row['what']:<62} {row['rate']:>9,.0f} {row.get('unit', 'lines/s'):<8} {row['ratio']:>5.2f} x")
 
 
 if __name__ == "__main__":

@@ -28,13 +28,15 @@ def target(provider: str, version: str) -> str:
     return f"{provider} {version}"
 
 
-def lay_canary(wrapped: kek.WrappedDek, *, now: datetime) -> KekCanary:
+def lay_canary(wrapped: kek.WrappedDek, *, now: datetime, recovery_key: str = "") -> KekCanary:
     """Store the first record wrapped under a version, record that it may seal, and return it.
 
-    An approval that was needed is used up in the same transaction. Raises VersionNotAdmitted.
+    An approval that was needed is used up in the same transaction. ``recovery_key`` names the offline key that
+    opens what a lost keyring sealed: then no console runs in which two people could allow it, and whoever
+    holds that key may. Raises VersionNotAdmitted.
     """
     with transaction.atomic():
-        takes_two = holds_production_keys()
+        takes_two = holds_production_keys() and not recovery_key
         permit = _locked_permit(wrapped) if takes_two else None
         known = KekCanary.objects.filter(provider=wrapped.provider, kek_version=wrapped.version).first()
         if known is not None:
@@ -49,6 +51,7 @@ def lay_canary(wrapped: kek.WrappedDek, *, now: datetime) -> KekCanary:
         if created:
             data = {"provider": wrapped.provider, "version": wrapped.version}
             data |= {"approval": str(permit.pk)} if permit else {}
+            data |= {"recovery_key": recovery_key} if recovery_key else {}
             record(
                 verb="certificates.keyring_version_admitted",
                 actor=KEYRING,

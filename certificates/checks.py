@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
-from certificates import custody, kek
+from certificates import custody, immutability, kek
+from certificates.kek.recovery import MAKE_ONE, read_private
 
 
 @register("certificates")
@@ -51,6 +54,60 @@ def one_state_machine_package(app_configs: Sequence[AppConfig] | None, **kwargs:
             )
         ]
     return []
+
+
+@register("certificates")
+def what_never_changes_is_guarded(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Refuse a database without its triggers: SQLite loses them when a migration rebuilds a table."""
+    try:
+        laid = ("certificates", "0002_fixed_columns") in MigrationRecorder(connection).applied_migrations()
+        tables = immutability.missing(connection) if laid else []
+    except DatabaseError:
+        return []
+    return [
+        Error(
+            f"The trigger that keeps {table} from being changed is not there.",
+            hint="Find out who removed it, then run: manage.py restore_triggers",
+            id="certificates.E004",
+        )
+        for table in tables
+    ]
+
+
+@register("certificates")
+def recovery_key_is_sound(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a recovery key that is malformed, too small, or private; none at all is allowed."""
+    try:
+        custody.recovery_key()
+    except kek.KekError as problem:
+        return [Error(problem.sentence, id="certificates.E005")]
+    return []
+
+
+@register("certificates")
+def recovery_key_is_elsewhere(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse to run with the private recovery key in the environment: it belongs on no machine of ours."""
+    return [
+        Error(
+            f"The variable {name} holds a private recovery key. Take it off this machine, and make another pair "
+            f"where it stays: {MAKE_ONE}",
+            id="certificates.E006",
+        )
+        for name, value in sorted(os.environ.items())
+        if "PRIVATE KEY-----" in value and name != "RECOVERY_PUBLIC_KEY" and _opens_recovery(name, value)
+    ]
+
+
+def _opens_recovery(name: str, value: str) -> bool:
+    if "RECOVERY" in name.upper():
+        return True
+    try:
+        ours = custody.recovery_key()
+        return ours is not None and read_private(value.encode(), None).fingerprint == ours.fingerprint
+    except kek.KekError:
+        return False
 
 
 def _installed(distribution: str) -> bool:

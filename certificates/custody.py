@@ -1,18 +1,20 @@
 """Sealing and unsealing of private keys. The only module that sees one, and none leaves it but for a use.
 
 Order is the safety here: the audit entry of an unwrap is committed before the key is opened, so a key that
-cannot be accounted for is not opened at all.
+cannot be accounted for is not opened at all. What fails does so with no key in a local variable: error
+reporters collect those of every frame.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import NoReturn
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -20,19 +22,22 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
+from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused
-from certificates import admission, kek, providers, vault, x509
-from certificates.models import KekCanary, KeyEnvelope, KeyPair
+from certificates import admission, kek, providers, queries, vault, x509
+from certificates.envelopes import envelope_of, put, put_wrap, wrap_of
+from certificates.kek.recovery import RecoveryKey, RecoveryOpener, read_public
+from certificates.models import KekCanary, KeyEnvelope, KeyPair, Sealed, sealed_models
 
 _CANARY = b"a canary sings under the right key only"
 
 
 class CustodyFailed(OperationRefused):
-    """A private key could not be sealed or opened."""
+    """A private key or another sealed record could not be sealed or opened."""
 
 
 class NotSealed(CustodyFailed):
@@ -41,6 +46,16 @@ class NotSealed(CustodyFailed):
 
 class KeyMismatch(CustodyFailed):
     """What the envelope holds is not the private half of the row's public key."""
+
+
+class KeyServiceSilent(CustodyFailed):
+    """The key service does not answer. Nothing is wrong with the row: a walk over rows stops here."""
+
+
+def failure(problem: kek.KekError | vault.VaultError) -> CustodyFailed:
+    """Return the refusal that carries the sentence of a lower layer's error, and nothing else of it."""
+    silent = isinstance(problem, kek.KekUnavailable)
+    return (KeyServiceSilent if silent else CustodyFailed)(problem.sentence)
 
 
 class Unsealed:
@@ -76,6 +91,11 @@ def provider(name: str = "") -> kek.KekProvider:
     return providers.configured(name)
 
 
+def recovery_key() -> RecoveryKey | None:
+    """Return the configured offline recovery key, or None. Raises KekMisconfigured."""
+    return read_public(settings.RECOVERY_PUBLIC_KEY)
+
+
 @sensitive_variables()
 def seal(*, key: KeyPair, private: x509.PrivateKey, now: datetime) -> KeyEnvelope:
     """Seal ``private`` for the saved row ``key`` and store the envelope, inside the caller's transaction.
@@ -84,23 +104,26 @@ def seal(*, key: KeyPair, private: x509.PrivateKey, now: datetime) -> KeyEnvelop
     """
     if not _same_key(private, key):
         raise KeyMismatch("The private key does not belong to this row.")
+    row = KeyEnvelope(key=key)
+    _seal(row, lambda: private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), now)
+    row.save(force_insert=True)
+    return row
+
+
+@sensitive_variables()
+def seal_into(row: Sealed, plaintext: bytes, *, now: datetime) -> None:
+    """Put ``plaintext`` sealed into the columns of ``row``, which is not saved here. Raises CustodyFailed."""
+    _seal(row, lambda: plaintext, now)
+
+
+def _seal(row: Sealed, read: Callable[[], bytes], now: datetime) -> None:
+    # The plaintext exists only while the vault seals it: arguments stay in the frames a reporter collects.
     try:
         active = provider()
         _prove(active, now=now)
-        der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        sealed = vault.seal(der, KeyEnvelope(key=key).facts(), active)
+        put(row, vault.seal(read(), row.facts(), active, recovery_key()))
     except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
-    return KeyEnvelope.objects.create(
-        key=key,
-        format=sealed.format,
-        provider=sealed.dek.provider,
-        kek_version=sealed.dek.version,
-        wrapped_dek=sealed.dek.blob,
-        dek_nonce=sealed.dek.nonce,
-        nonce=sealed.nonce,
-        ciphertext=sealed.ciphertext,
-    )
+        raise failure(problem) from None
 
 
 @sensitive_variables()
@@ -126,23 +149,43 @@ def unseal(*, key: KeyPair, actor: Actor, purpose: str, now: datetime) -> Unseal
 
 
 @sensitive_variables()
-def rewrap(row: KeyEnvelope) -> bool:
-    """Put the locked row's data key under the active version; return whether anything changed.
+def open_row(row: Sealed) -> bytes:
+    """Return what a row holds. Not for private keys: ``certificates.sealing`` refuses those. Raises CustodyFailed."""
+    try:
+        return vault.open_sealed(envelope_of(row), row.facts(), provider(row.provider))
+    except (kek.KekError, vault.VaultError) as problem:
+        raise failure(problem) from None
 
-    The ciphertext stays byte for byte. Raises CustodyFailed and leaves the row as it was.
+
+@sensitive_variables()
+def check(row: Sealed) -> None:
+    """Open a row, compare a private key with its public half, and let it go. The caller has recorded why.
+
+    Raises KeyMismatch or CustodyFailed.
+    """
+    if isinstance(row, KeyEnvelope):
+        _open(row)
+    else:
+        open_row(row)
+
+
+@sensitive_variables()
+def recover(row: Sealed, opener: RecoveryOpener, to: kek.KekProvider | None = None) -> None:
+    """Check a row as ``check`` does, by its recovery wrap; with ``to``, put its data key under ``to``'s version.
+
+    Nothing is saved here. Raises KeyMismatch or CustodyFailed and leaves the row as it was.
     """
     try:
-        to = provider()
-        if (row.provider, row.kek_version) == (to.name, to.current()):
-            return False
-        held_by = to if row.provider == to.name else provider(row.provider)
-        sealed = vault.rewrap(_envelope(row), row.facts(), held_by=held_by, to=to)
+        plaintext, envelope = vault.recover(envelope_of(row), row.facts(), opener, to)
     except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
-    row.provider, row.kek_version = sealed.dek.provider, sealed.dek.version
-    row.wrapped_dek, row.dek_nonce = sealed.dek.blob, sealed.dek.nonce
-    row.save(update_fields=["provider", "kek_version", "wrapped_dek", "dek_nonce"])
-    return True
+        raise failure(problem) from None
+    private = _loaded(plaintext) if isinstance(row, KeyEnvelope) else None
+    del plaintext
+    # Anybody can wrap with a public key: only what comes out proves that this is the key that was sealed.
+    if isinstance(row, KeyEnvelope):
+        _require_same(private, row.key)
+    if to is not None:
+        put_wrap(row, envelope.dek)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,38 +204,54 @@ def unprovable() -> list[Unprovable]:
     """
     active = provider()
     canaries = {(row.provider, row.kek_version): row for row in KekCanary.objects.all()}
-    used = set(KeyEnvelope.objects.order_by().values_list("provider", "kek_version").distinct())
+    used = queries.envelopes_per_version()
     found = []
     for name, version in sorted({*canaries, *used}):
         try:
             held_by = active if name == active.name else provider(name)
             if version in held_by.versions():
                 _sing(canaries.get((name, version)), held_by)
-            elif (name, version) in used:
+            elif rows := used.get((name, version)):
                 raise kek.UnknownKekVersion(
-                    f"Version “{version}” is not in the keyring, but keys are sealed with it."
+                    f"Version “{version}” is not in the keyring, but {rows} sealed row{'s' * (rows > 1)} "
+                    f"need{'s' * (rows == 1)} it: put it back, and run rotate_keks before it leaves."
                 )
         except kek.KekError as problem:
             found.append(Unprovable(name, version, problem.sentence))
     return found
 
 
-def prove(*, now: datetime) -> None:
-    """Open the canary of the active version, or lay one where there is none. Raises CustodyFailed."""
+def prove(*, now: datetime, recovery_key: str = "") -> None:
+    """Open the canary of the active version, or admit the version where there is none. Raises CustodyFailed."""
     try:
-        _prove(provider(), now=now)
+        _prove(provider(), now=now, recovery_key=recovery_key)
     except kek.KekError as problem:
-        raise CustodyFailed(problem.sentence) from None
+        raise failure(problem) from None
 
 
-def _prove(active: kek.KekProvider, *, now: datetime) -> None:
+def _prove(active: kek.KekProvider, *, now: datetime, recovery_key: str = "") -> None:
     # Before anything is sealed: a wrong key must stop this operation, not be found out at the next restart.
     version = active.current()
     canary = KekCanary.objects.filter(provider=active.name, kek_version=version).first()
-    if canary is None:
-        wrapped = active.wrap(_CANARY, _canary_facts(version))
-        canary = admission.lay_canary(wrapped, now=now)
-    _sing(canary, active)
+    _sing(canary or admit_version(active, version, now=now, recovery_key=recovery_key), active)
+
+
+def admit_version(
+    active: kek.KekProvider, version: str, *, now: datetime, recovery_key: str = ""
+) -> KekCanary:
+    """Let a version seal for the first time: lay its canary. The one door by which a version comes into use.
+
+    Raises WrongKek where rows sealed under that name before do not open with this key, and VersionNotAdmitted
+    where two people must have allowed it; whoever holds the recovery key called ``recovery_key`` needs nobody.
+    """
+    for model in sealed_models():
+        row = model.with_facts().filter(provider=active.name, kek_version=version).first()
+        if row is not None:
+            active.unwrap(wrap_of(row), {**row.facts(), "format": row.format})
+    wrapped = active.wrap(_CANARY, _canary_facts(version))
+    if wrapped.version != version:  # the key service went on to another version in between
+        return admit_version(active, wrapped.version, now=now, recovery_key=recovery_key)
+    return admission.lay_canary(wrapped, now=now, recovery_key=recovery_key)
 
 
 def _sing(canary: KekCanary | None, held_by: kek.KekProvider) -> None:
@@ -209,28 +268,28 @@ def _canary_facts(version: str) -> Mapping[str, str]:
 
 @sensitive_variables()
 def _open(row: KeyEnvelope) -> x509.PrivateKey:
-    try:
-        der = vault.open_sealed(_envelope(row), row.facts(), provider(row.provider))
-    except (kek.KekError, vault.VaultError) as problem:
-        raise CustodyFailed(problem.sentence) from None
     # The primes were checked when the key was made, and the seal proves that these are still its bytes: testing
     # them again would cost 40 ms at each use.
-    private = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) or not _same_key(
-        private, row.key
-    ):
-        raise KeyMismatch(
-            f"The sealed key of {row.key.common_name} is not the one its request was made with."
-        )
+    return _require_same(_loaded(open_row(row), skip_validation=True), row.key)
+
+
+@sensitive_variables()
+def _loaded(der: bytes, *, skip_validation: bool = False) -> x509.PrivateKey | None:
+    try:
+        private = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=skip_validation)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return private if isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) else None
+
+
+@sensitive_variables()
+def _require_same(private: x509.PrivateKey | None, key: KeyPair) -> x509.PrivateKey:
+    if private is None or not _same_key(private, key):
+        del private
+        raise KeyMismatch(f"The sealed key of {key.common_name} is not the one its request was made with.")
     return private
 
 
 @sensitive_variables()
 def _same_key(private: x509.PrivateKey, key: KeyPair) -> bool:
     return hmac.compare_digest(x509.spki_sha256(private.public_key()), key.spki_sha256)
-
-
-def _envelope(row: KeyEnvelope) -> vault.Envelope:
-    # psycopg hands memoryviews out, SQLite bytes.
-    dek = kek.WrappedDek(row.provider, row.kek_version, bytes(row.dek_nonce), bytes(row.wrapped_dek))
-    return vault.Envelope(row.format, dek, bytes(row.nonce), bytes(row.ciphertext))

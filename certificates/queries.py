@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from certificates.models import (
     KeyEnvelope,
     KeyPair,
     KeyState,
+    sealed_models,
 )
 from certificates.watch import Renewal as Renewal
 from certificates.watch import expiring as expiring
@@ -98,9 +100,25 @@ def decidable(*, user: Any, now: datetime) -> list[Approval]:
 
 
 def envelopes_per_version() -> dict[tuple[str, str], int]:
-    """Return how many keys each (provider, version) seals: one absent here may leave the keyring."""
-    rows = KeyEnvelope.objects.order_by().values_list("provider", "kek_version").annotate(rows=Count("pk"))
-    return {(provider, version): count for provider, version, count in rows}
+    """Return how many rows each (provider, version) seals, over every sealed model.
+
+    A version that is absent here may leave the keyring.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for model in sealed_models():
+        rows = model._default_manager.order_by().values_list("provider", "kek_version")
+        for provider, version, count in rows.annotate(rows=Count("pk")):
+            found[provider, version] += count
+    return dict(found)
+
+
+def recovery_wraps() -> dict[str, int]:
+    """Return how many rows have their second wrap for each recovery key (its fingerprint; empty: none at all)."""
+    found: Counter[str] = Counter()
+    for model in sealed_models():
+        rows = model._default_manager.order_by().values_list("recovery_key").annotate(rows=Count("pk"))
+        found.update(dict(rows))
+    return dict(found)
 
 
 @dataclass(frozen=True, slots=True)

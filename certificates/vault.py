@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from certificates.kek import KekProvider, WrappedDek
 from certificates.kek.context import canonical
+from certificates.kek.recovery import RecoveryKey, RecoveryOpener, RecoveryWrap
 
 FORMAT = "lk1"
 """AES-256-GCM payload, random 96-bit nonce, data key wrapped by a KekProvider over the same facts."""
@@ -38,26 +39,90 @@ class SealBroken(VaultError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A sealed record as it is stored."""
+    """A sealed record as it is stored; ``recovery`` is its data key's second wrap, where there is one."""
 
     format: str
     dek: WrappedDek
     nonce: bytes = field(repr=False)
     ciphertext: bytes = field(repr=False)
+    recovery: RecoveryWrap | None = None
 
 
-def seal(plaintext: bytes, facts: Mapping[str, str], provider: KekProvider) -> Envelope:
-    """Seal ``plaintext`` under a fresh 256-bit data key that ``provider`` wraps under its current version."""
+def seal(
+    plaintext: bytes, facts: Mapping[str, str], provider: KekProvider, recovery: RecoveryKey | None = None
+) -> Envelope:
+    """Seal ``plaintext`` under a fresh 256-bit data key that ``provider`` wraps under its current version.
+
+    With ``recovery`` the data key is wrapped for it too.
+    """
     dek = AESGCM.generate_key(bit_length=256)
     nonce = secrets.token_bytes(12)
+    bound = _facts(FORMAT, facts)
     ciphertext = AESGCM(dek).encrypt(nonce, plaintext, _bound(FORMAT, facts))
-    return Envelope(FORMAT, provider.wrap(dek, _facts(FORMAT, facts)), nonce, ciphertext)
+    del plaintext  # a provider that fails below leaves this frame in an error report
+    try:
+        second = recovery.wrap(dek, bound) if recovery else None
+        return Envelope(FORMAT, provider.wrap(dek, bound), nonce, ciphertext, second)
+    finally:
+        del dek
 
 
 def open_sealed(envelope: Envelope, facts: Mapping[str, str], provider: KekProvider) -> bytes:
     """Return the plaintext. Raises UnknownFormat, SealBroken, or a KekError; nothing is tried twice."""
-    _check_format(envelope)
-    dek = provider.unwrap(envelope.dek, _facts(envelope.format, facts))
+    _check_format(envelope.format)
+    return _decrypt(envelope, facts, provider.unwrap(envelope.dek, _facts(envelope.format, facts)))
+
+
+def recover(
+    envelope: Envelope, facts: Mapping[str, str], opener: RecoveryOpener, to: KekProvider | None = None
+) -> tuple[bytes, Envelope]:
+    """Return the plaintext by the recovery wrap, and the envelope with its data key under ``to``'s version.
+
+    Without ``to`` the envelope comes back as it was. Raises UnknownFormat, SealBroken, or a KekError.
+    """
+    _check_format(envelope.format)
+    bound = _facts(envelope.format, facts)
+    dek = opener.unwrap(envelope.recovery or RecoveryWrap("", b""), bound)
+    plaintext = _decrypt(envelope, facts, dek)
+    return plaintext, replace(envelope, dek=to.wrap(dek, bound)) if to else envelope
+
+
+def rewrap(
+    envelope: Envelope, facts: Mapping[str, str], *, held_by: KekProvider, to: KekProvider
+) -> Envelope:
+    """Return the envelope with its data key under ``to``'s current version; all the rest stays.
+
+    Raises UnknownFormat or a KekError.
+    """
+    return replace(
+        envelope, dek=rewrap_data_key(envelope.format, envelope.dek, facts, held_by=held_by, to=to)
+    )
+
+
+def rewrap_data_key(
+    format_: str, dek: WrappedDek, facts: Mapping[str, str], *, held_by: KekProvider, to: KekProvider
+) -> WrappedDek:
+    """Return the data key of an envelope under ``to``'s current version; its ciphertext is not needed.
+
+    Raises UnknownFormat or a KekError.
+    """
+    _check_format(format_)
+    bound = _facts(format_, facts)
+    if held_by is to:
+        return to.rewrap(dek, bound)
+    return to.wrap(held_by.unwrap(dek, bound), bound)
+
+
+def second_wrap(
+    format_: str, dek: WrappedDek, facts: Mapping[str, str], *, held_by: KekProvider, recovery: RecoveryKey
+) -> RecoveryWrap:
+    """Return the data key of an envelope wrapped for the recovery key. Raises UnknownFormat or a KekError."""
+    _check_format(format_)
+    bound = _facts(format_, facts)
+    return recovery.wrap(held_by.unwrap(dek, bound), bound)
+
+
+def _decrypt(envelope: Envelope, facts: Mapping[str, str], dek: bytes) -> bytes:
     try:
         return AESGCM(dek).decrypt(envelope.nonce, envelope.ciphertext, _bound(envelope.format, facts))
     except (InvalidTag, ValueError):
@@ -66,27 +131,9 @@ def open_sealed(envelope: Envelope, facts: Mapping[str, str], provider: KekProvi
         ) from None
 
 
-def rewrap(
-    envelope: Envelope, facts: Mapping[str, str], *, held_by: KekProvider, to: KekProvider
-) -> Envelope:
-    """Return the envelope with its data key under ``to``'s current version; nonce and ciphertext stay.
-
-    Raises UnknownFormat or a KekError.
-    """
-    _check_format(envelope)
-    bound = _facts(envelope.format, facts)
-    if held_by is to:
-        dek = to.rewrap(envelope.dek, bound)
-    else:
-        dek = to.wrap(held_by.unwrap(envelope.dek, bound), bound)
-    return Envelope(envelope.format, dek, envelope.nonce, envelope.ciphertext)
-
-
-def _check_format(envelope: Envelope) -> None:
-    if envelope.format != FORMAT:
-        raise UnknownFormat(
-            f"The record is sealed in format “{envelope.format}”, which this version does not read."
-        )
+def _check_format(format_: str) -> None:
+    if format_ != FORMAT:
+        raise UnknownFormat(f"The record is sealed in format “{format_}”, which this version does not read.")
 
 
 def _facts(format_: str, facts: Mapping[str, str]) -> dict[str, str]:

@@ -85,6 +85,8 @@ KEK_OPTIONS: dict[str, str] = {
 }
 # Whether a private key may leave as PKCS#12 at all; each export takes two people even then.
 ALLOW_KEY_EXPORT = env.bool("ALLOW_KEY_EXPORT", default=False)
+# The public half (PEM) of a key kept elsewhere: with its private half everything opens when the keyring is lost.
+RECOVERY_PUBLIC_KEY = secret("RECOVERY_PUBLIC_KEY")
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -23,6 +23,8 @@ WORDS = {
     "certificates.key_proven": "Proven at the bank",
     "certificates.key_not_proven": "Refused at the bank",
     "certificates.key_rewrapped": "Sealed under another keyring version",
+    "certificates.recovery_wrapped": "Sealed for the recovery key too",
+    "certificates.key_recovered": "Brought back by the recovery key",
     "certificates.expiry_noticed": "Notice of its end due",
     "certificates.approval.request": "Act of two people asked for",
     "certificates.approval.approve": "Act allowed by a second person",

@@ -4,7 +4,7 @@ from certificates.models.approval import UNDECIDED, Act, Approval, ApprovalState
 from certificates.models.certificate import Certificate
 from certificates.models.keys import LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
 from certificates.models.notice import MailState, MonitorRun, Notice, NoticeMail, Role
-from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed
+from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed, sealed_models
 
 __all__ = [
     "LIVE",
@@ -27,4 +27,5 @@ __all__ = [
     "NoticeMail",
     "Role",
     "Sealed",
+    "sealed_models",
 ]

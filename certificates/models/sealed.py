@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from django.apps import apps
 from django.db import models
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
@@ -32,6 +35,22 @@ class Sealed(models.Model):
     def facts(self) -> dict[str, str]:
         """Return the immutable facts of this row that both layers of its envelope authenticate. None is secret."""
         return {"table": self._meta.db_table, "row": str(self.pk)}
+
+    def audited_as(self) -> models.Model:
+        """Return the row whose history tells of this seal."""
+        return self
+
+    @classmethod
+    def with_facts(cls) -> models.QuerySet[Self]:
+        """Return every row, read together with all that ``facts`` needs."""
+        return cls._default_manager.all()
+
+
+def sealed_models() -> list[type[Sealed]]:
+    """Return every installed model that keeps sealed rows, by label: what is rotated, proven and counted."""
+    # A proxy is another view of rows that are counted already.
+    found = [m for m in apps.get_models() if issubclass(m, Sealed) and not m._meta.proxy]
+    return sorted(found, key=lambda model: model._meta.label_lower)
 
 
 def _not_empty(field: str) -> models.CheckConstraint:
@@ -66,6 +85,18 @@ class KeyEnvelope(Sealed):
             "purpose": str(self.key.use),
             "spki_sha256": self.key.spki_sha256,
         }
+
+    def audited_as(self) -> models.Model:
+        """Return the key: its page shows what happened to its seal."""
+        return self.key
+
+    @classmethod
+    def with_facts(cls) -> models.QuerySet[Self]:
+        """Return every envelope with the columns of its key that a seal, a refusal and the audit name."""
+        own = [field.attname for field in cls._meta.concrete_fields]
+        # The state is read by every key as it is made; asked for later it would be a query a row.
+        of_key = [f"key__{name}" for name in ("use", "spki_sha256", "common_name", "state")]
+        return cls.objects.select_related("key").only(*own, *of_key)
 
 
 class KekCanary(models.Model):

@@ -8,7 +8,7 @@ from certificates.operations.approvals import (
     request_approval,
     withdraw,
 )
-from certificates.operations.care import Proof, Rotation, rotate_keks, verify_custody
+from certificates.operations.care import Proof, Standing, rotate_keks, standing, verify_custody
 from certificates.operations.expiry import (
     NoticeSettled,
     Watched,
@@ -44,6 +44,7 @@ from certificates.operations.outbox import (
     send_pending_mails,
 )
 from certificates.operations.proof import note_proof, prove_key, record_proof
+from certificates.operations.recovery import Drill, drill_recovery, recover_custody
 from certificates.operations.requests import (
     OwnerRefused,
     RequestRefused,
@@ -55,6 +56,7 @@ from certificates.operations.requests import (
 )
 from certificates.operations.self_signing import SelfSigningRefused, self_sign_for_test
 from certificates.operations.succession import install_and_try, install_for_request, prove_and_take_over
+from certificates.operations.wraps import Rotation
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "ApprovalLapsed",
     "ApprovalRefused",
     "Destroyed",
+    "Drill",
     "ExportRefused",
     "ImportRefused",
     "KeyringRefused",
@@ -74,6 +77,7 @@ __all__ = [
     "Rotation",
     "SecondPersonNeeded",
     "SelfSigningRefused",
+    "Standing",
     "Watched",
     "acknowledge_notice",
     "activate_approved",
@@ -86,6 +90,7 @@ __all__ = [
     "default_subject",
     "describe",
     "destroy_approved",
+    "drill_recovery",
     "drop_notice_mail",
     "export_key",
     "generate_csr",
@@ -100,6 +105,7 @@ __all__ = [
     "prove_and_take_over",
     "prove_key",
     "record_proof",
+    "recover_custody",
     "reject_key",
     "request_approval",
     "resend_notice_mail",
@@ -109,6 +115,7 @@ __all__ = [
     "sealed_under",
     "self_sign_for_test",
     "send_pending_mails",
+    "standing",
     "verify_custody",
     "waiting_versions",
     "watch_expiry",

@@ -12,7 +12,6 @@ from onboarding.operations.answers import (
     record_waiver,
     request_api_access,
 )
-from onboarding.operations.care import rewrap_sealed
 from onboarding.operations.codes import (
     CodeNotSent,
     CodeRefused,
@@ -122,7 +121,6 @@ __all__ = [
     "return_step",
     "reveal_contact",
     "revoke_portal_link",
-    "rewrap_sealed",
     "send_pending_messages",
     "set_account_manager",
     "waive_step",

@@ -114,7 +114,7 @@ def change_contact(
         details = Details(name=name or old.name, email=email or old.email, phone=phone or old.phone)
         contact.role = role or contact.role
         contact.gets_mail = contact.gets_mail if gets_mail is None else gets_mail
-        _fill(contact, details)
+        _fill(contact, details, now)
         changed = [word for word, value in (("name", name), ("email", email), ("phone", phone)) if value]
         record(verb="onboarding.contact_changed", actor=actor, subject=contact, now=now,
                data={"sealed": changed, "role": contact.role, "gets_mail": contact.gets_mail})  # fmt: skip
@@ -168,21 +168,21 @@ def store_contact(
         raise ContactRefused("The contact cannot be added.", missing=problems)
     wants = role in MAILED_ROLES if gets_mail is None else gets_mail
     contact = Contact(customer=customer, role=role, gets_mail=wants, created_at=now)
-    _fill(contact, details)
+    _fill(contact, details, now)
     record(verb="onboarding.contact_added", actor=actor, subject=contact, now=now,
            data={"customer": customer.pk, "role": role, "gets_mail": wants})  # fmt: skip
     return contact
 
 
 @sensitive_variables()
-def _fill(contact: Contact, details: Details) -> None:
+def _fill(contact: Contact, details: Details, now: datetime) -> None:
     if not _is_email(details.email):
         raise ContactRefused("The contact cannot be changed like this.", missing=["a mail address"])
     contact.masked_name = masks.name(details.name)
     contact.masked_email = masks.email(details.email)
     contact.masked_phone = masks.phone(details.phone)
     contact.save()
-    sealing.seal_details(contact, details)
+    sealing.seal_details(contact, details, now=now)
 
 
 def _locked(pk: int) -> Contact:

@@ -58,7 +58,7 @@ def revoke_portal_link(*, pk: str, actor: Actor, now: datetime, reason: str = ""
 def _issue(project: Project, contact: Contact, *, actor: Actor, now: datetime, reason: str = "") -> str:
     token = links.new_token()
     link = PortalLink(project=project, contact=contact, token_sha256=links.token_hash(token), created_at=now)
-    sealing.seal_token(link, token)
+    sealing.seal_token(link, token, now=now)
     link.save(force_insert=True)
     record(verb="onboarding.link_issued", actor=actor, subject=link, now=now, reason=reason,
            data={"project": project.pk, "contact": contact.pk})  # fmt: skip

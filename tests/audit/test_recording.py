@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from audit import chain, immutability, queries
-from audit.models import AppendOnly, AuditEntry
-from audit.recording import Actor, NotInTransaction, record
+from audit.models import AppendOnly, AuditEntry, ChainHead
+from audit.recording import Act, Actor, NotInTransaction, record, record_many
 
 
 def write(subject: Any, now: datetime, verb: str = "test.happened", **more: Any) -> AuditEntry:
@@ -36,6 +36,42 @@ def test_record_refuses_outside_a_transaction(transactional_db: Any, now: dateti
     user = User.objects.create_user("alice")
     with pytest.raises(NotInTransaction):
         record(verb="test.happened", actor=Actor.command("test"), subject=user, now=now)
+    assert AuditEntry.objects.count() == 0
+
+
+def test_many_at_once_are_the_entries_of_one_by_one(subject: User, now: datetime) -> None:
+    acts = [
+        Act(verb=f"test.deed{n}", subject=subject, reason="r" * (n % 2), data={"n": n}) for n in range(250)
+    ]
+    head = ChainHead.objects.get_or_create(pk=1)[0]
+    with transaction.atomic():
+        for act in acts:
+            record(verb=act.verb, actor=Actor.command("test"), subject=subject, now=now, reason=act.reason,
+                   data=act.data)  # fmt: skip
+        singly = list(AuditEntry.objects.order_by("number").values())
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        record_many(acts, actor=Actor.command("test"), now=now)
+    assert (head.number, list(AuditEntry.objects.order_by("number").values())) == (0, singly)
+    assert queries.verify().broken is None
+
+
+def test_many_at_once_follow_what_was_there_and_are_followed(subject: User, now: datetime) -> None:
+    write(subject, now)
+    with transaction.atomic():
+        record_many(
+            [Act(verb="test.deed", subject=subject), Act(verb="test.deed", subject=subject)],
+            actor=Actor.command("test"), now=now,
+        )  # fmt: skip
+        record_many([], actor=Actor.command("test"), now=now)
+    last = write(subject, now)
+    assert queries.verify() == queries.Verification(entries=4, head_digest=last.digest, broken=None)
+
+
+def test_many_at_once_refuse_outside_a_transaction(transactional_db: Any, now: datetime) -> None:
+    user = User.objects.create_user("alice")
+    with pytest.raises(NotInTransaction):
+        record_many([Act(verb="test.deed", subject=user)], actor=Actor.command("test"), now=now)
     assert AuditEntry.objects.count() == 0
 
 

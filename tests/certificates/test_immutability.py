@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from certificates.immutability import FIXED
 from certificates.models import KeyEnvelope, KeyPair
+from certificates.operations.wraps import SECOND, WRAP
 
 CASES = [
     (table, column)
@@ -28,6 +29,19 @@ def test_a_fixed_column_cannot_be_changed(request_key: Any, table: str, column: 
         connection.cursor() as cursor,
     ):
         cursor.execute(f"UPDATE {table} SET {column} = %s", [value])
+
+
+def test_every_column_of_an_envelope_is_fixed_or_a_wrap_of_its_data_key() -> None:
+    columns = {field.column for field in KeyEnvelope._meta.concrete_fields}
+    assert columns - set(FIXED["certificates_keyenvelope"]) == {*WRAP, *SECOND}
+
+
+def test_the_wraps_of_a_data_key_can_be_changed(request_key: Any) -> None:
+    request_key()
+    KeyEnvelope.objects.update(
+        provider="p", kek_version="v", wrapped_dek=b"w", dek_nonce=b"n", recovery_key="k", recovery_dek=b"r"
+    )
+    assert KeyEnvelope.objects.get().recovery_key == "k"
 
 
 def test_an_envelope_cannot_be_moved_to_another_key(request_key: Any) -> None:

@@ -19,7 +19,9 @@ from certificates import custody, kek, operations, providers, queries
 from certificates.models import KeyEnvelope, KeyPair
 from config.errors import AlwaysCutting
 from onboarding import sealing
+from onboarding.models import ContactDetails
 from tests.certificates.kek.transit import TOKEN, Key, TransitServer
+from tests.onboarding.roads import begin
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,9 +42,14 @@ def test_the_settings_are_read_at_every_call(settings: Any) -> None:
         providers.configured()
 
 
-def test_custody_and_contacts_share_one_provider(server: TransitServer, settings: Any) -> None:
+def test_custody_and_contacts_share_one_provider(
+    server: TransitServer, settings: Any, db: None, now: datetime
+) -> None:
     settings.KEK_PROVIDER = "vault"
-    assert custody.provider() is sealing._provider() is providers.configured("vault")
+    assert custody.provider() is providers.configured("vault")
+    contact = begin(now).operator
+    assert ContactDetails.objects.get(contact=contact).provider == "vault"
+    assert sealing.details_of(contact) is not None
     assert custody.provider("env").name == "env"
 
 

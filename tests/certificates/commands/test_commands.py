@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import call_command
+from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from certificates import tasks
+from certificates.management.progress import Progress
 from certificates.models import Certificate, KeyEnvelope, KeyPair, Notice
+from tests.certificates.operations.sealed import seal_key
+from tests.onboarding.roads import begin
 
 MakeKey = Callable[..., KeyPair]
 
@@ -37,8 +44,8 @@ def test_rotate_keks_prints_rows_per_version(run: Any, request_key: MakeKey, set
     request_key("connection:two")
     settings.KEK_KEYRING += ",test2:" + base64.b64encode(os.urandom(32)).decode()
     settings.KEK_ACTIVE = "test2"
-    assert run("rotate_keks", "--batch", "1") == (0, "env\ttest2\t2\n", "2 re-wrapped, 0 failed\n")
-    assert run("rotate_keks") == (0, "env\ttest2\t2\n", "0 re-wrapped, 0 failed\n")
+    assert run("rotate_keks", "--batch", "1") == (0, "env\ttest2\t2\n", "2 re-wrapped, 0 left\n")
+    assert run("rotate_keks") == (0, "env\ttest2\t2\n", "0 re-wrapped, 0 left\n")
 
 
 def test_rotate_keks_names_what_failed(run: Any, request_key: MakeKey, settings: Any) -> None:
@@ -68,7 +75,11 @@ def test_a_wrong_number_is_a_wrong_call(run: Any, db: Any, arguments: tuple[str,
 
 def test_verify_custody_prints_one_row_a_key(run: Any, request_key: MakeKey) -> None:
     keys = sorted(str(request_key(f"connection:{n}").pk) for n in range(2))
-    assert run("verify_custody") == (0, "".join(f"{key}\ttest1\topens\n" for key in keys), "")
+    assert run("verify_custody") == (
+        0,
+        "".join(f"{key}\ttest1\topens\n" for key in keys),
+        "certificates.keyenvelope: 2 open, 0 do not\nenv “test1” must stay: it seals 2\n",
+    )
     assert len(run("verify_custody", "--sample", "1")[1].splitlines()) == 1
 
 
@@ -81,6 +92,37 @@ def test_verify_custody_names_what_does_not_open(run: Any, request_key: MakeKey,
         True,
         True,
     )
+
+
+def test_verify_custody_says_how_versions_and_recovery_wraps_stand(run: Any, db: None, settings: Any) -> None:
+    now = timezone.now()
+    seal_key(now)
+    begin(now)
+    settings.KEK_KEYRING += ",test2:" + base64.b64encode(os.urandom(32)).decode()
+    settings.KEK_ACTIVE = "test2"
+    key = rsa.generate_private_key(public_exponent=65537, key_size=3072).public_key()
+    settings.RECOVERY_PUBLIC_KEY = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    code, out, err = run("verify_custody")
+    assert (code, len(out.splitlines())) == (1, 1)
+    assert "onboarding.contactdetails: 1 open, 0 do not\nonboarding.portallink: 1 open, 0 do not\n" in err
+    assert "env “test1” must stay: it seals 3\n" in err
+    assert "0 rows have its wrap, 3 have none, 0 are for another key\nRun rotate_keks" in err
+
+    assert run("rotate_keks") == (
+        0, "env\ttest2\t3\n", "3 re-wrapped, 3 given a recovery wrap, 0 left\n",
+    )  # fmt: skip
+    code, out, err = run("verify_custody")
+    assert (code, "“test1” may leave" in err, "3 rows have its wrap, 0 have none" in err) == (0, True, True)
+
+
+def test_progress_is_told_once_a_second() -> None:
+    said = io.StringIO()
+    times = iter([0.0, 0.5, 2.0, 2.5, 4.0])
+    watch = Progress(OutputWrapper(said), "re-wrapped", clock=lambda: next(times))
+    for done in (100, 4000, 5000, 9000):
+        watch(done, 8000)
+    assert said.getvalue() == "4,000 of 8,000 re-wrapped, 2,000/s\n9,000 of 9,000 re-wrapped, 2,250/s\n"
 
 
 def test_warn_expiring_certificates_speaks_once(run: Any, install: Any) -> None:
