@@ -11,7 +11,8 @@ from onboarding.queries.board import (
     reopening,
 )
 from onboarding.queries.history import Event
-from onboarding.queries.needs import NeedsMe, is_undecided, undecided_mails, what_needs_me_now
+from onboarding.queries.need import NeedsMe
+from onboarding.queries.needs import is_undecided, undecided_mails, what_needs_me_now
 from onboarding.queries.status import (
     Action,
     PortalStatus,

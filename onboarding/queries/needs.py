@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,36 +11,17 @@ from django.urls import reverse
 
 from bankfeeds import queries as feeds
 from bankfeeds.models import Connection
-from certificates import queries as certificates
-from certificates import renewal, watch
 from onboarding import clock
 from onboarding.models import Message, Project, Step
 from onboarding.queries import timing
 from onboarding.queries.board import HOLDERS, NEXT_ACT, overdue
+from onboarding.queries.key_needs import approvals_wanted, certificates_ending
+from onboarding.queries.need import MAIL_KINDS, NeedsMe, business_days, calendar_days
 
-CERTIFICATE_SOON = timedelta(days=30)
-CERTIFICATE_URGENT = timedelta(days=7)
 MAIL_WAITS = timedelta(minutes=15)
 MAIL_CUT_OFF = timedelta(minutes=10)
 FROM_PULLS = ("held_pull", "bank_refused", "gave_up", "balances_refused")
 """Findings that only repeat why a feed is failing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeedsMe:
-    """One row. ``rank``: 0 is most consequential; ``waited`` sorts within a rank; ``action`` labels the button."""
-
-    kind: str
-    subject: str
-    url: str
-    reason: str
-    consequence: str
-    holder: str
-    holder_words: str
-    age: str
-    action: str
-    rank: int = field(repr=False)
-    waited: int = field(default=0, repr=False)
 
 
 def what_needs_me_now(user: Any, *, now: datetime) -> list[NeedsMe]:
@@ -54,9 +34,9 @@ def what_needs_me_now(user: Any, *, now: datetime) -> list[NeedsMe]:
     if user.has_perm("bankfeeds.view_finding"):
         rows += _findings(now=now)
     if user.has_perm("certificates.view_certificate"):
-        rows += _certificates(now=now)
+        rows += certificates_ending(now=now)
     if user.has_perm("certificates.view_approval"):
-        rows += _approvals(user, now=now)
+        rows += approvals_wanted(user, now=now)
     if user.has_perm("onboarding.view_message"):
         rows += _mails(now=now)
     return sorted(rows, key=lambda row: (row.rank, -row.waited, row.subject))
@@ -205,81 +185,11 @@ def _findings(*, now: datetime) -> Iterator[NeedsMe]:
         )
 
 
-def _certificates(*, now: datetime) -> Iterator[NeedsMe]:
-    yield from _stopped_monitor(now=now)
-    for item in certificates.renewals_due(now):
-        certificate, left = item.certificate, item.certificate.not_after - now
-        if left > CERTIFICATE_SOON:
-            break  # they come soonest first
-        holder = clock.BANK if item.step == renewal.Step.INSTALL else clock.US
-        yield NeedsMe(
-            kind="Certificate ended" if item.ended else "Certificate ending",
-            subject=f"{certificate.key.common_name} ({certificate.key.get_use_display()})",
-            url=item.url,
-            reason=f"{'Ended' if item.ended else 'Ends'} on {certificate.not_after:%Y-%m-%d}; "
-            "no successor is active and proven.",
-            consequence="Without it the bank does not let us in.",
-            holder=holder,
-            holder_words=HOLDERS[holder],
-            age="ended" if item.ended else f"{left.days} day{'' if left.days == 1 else 's'} left",
-            action=item.label,
-            rank=0 if left <= CERTIFICATE_URGENT else 5,
-            waited=-left.days,
-        )
-    yield from _certificate_mails(now=now)
-
-
-def _stopped_monitor(*, now: datetime) -> Iterator[NeedsMe]:
-    since = watch.monitor_stopped_since(now=now)
-    if since is not None:
-        days = (now - since).days
-        yield NeedsMe(
-            kind="Certificate monitor stopped", subject="Certificates", rank=0, waited=days,
-            url=reverse("admin:certificates_certificate_changelist"),
-            reason=f"It has not run since {since:%Y-%m-%d %H:%M} UTC.",
-            consequence="Nobody is told when a certificate ends, and then the feeds stop.",
-            holder=clock.US, holder_words=HOLDERS[clock.US], age=calendar_days(days),
-            action="Get the workers and the schedule “certificates watch” running",
-        )  # fmt: skip
-
-
-def _certificate_mails(*, now: datetime) -> Iterator[NeedsMe]:
-    waiting = "It has been waiting for more than three hours: look at the mail server and OPS_EMAIL."
-    for mail in watch.stuck_mails(now=now):
-        kind, reason = _MAIL_KINDS[mail.state]
-        yield NeedsMe(
-            kind=kind, subject=mail.subject, rank=4,
-            url=reverse("admin:certificates_noticemail_change", args=[mail.pk]),
-            reason=waiting if mail.state == "queued" else reason,
-            consequence="Whoever looks after the certificate was not told.",
-            holder=clock.US, holder_words=HOLDERS[clock.US],
-            age=calendar_days((now - mail.queued_at).days), action="Decide about the mail",
-        )  # fmt: skip
-
-
-def _approvals(user: Any, *, now: datetime) -> Iterator[NeedsMe]:
-    for approval in certificates.decidable(user=user, now=now):
-        hours = int((approval.expires_at - now).total_seconds() // 3600)
-        yield NeedsMe(
-            kind="Approval wanted",
-            subject=f"{approval.get_act_display()}: {approval.key.common_name if approval.key else approval.target}",
-            url=reverse("admin:certificates_approval_change", args=[approval.pk]),
-            reason=f"Somebody asked: {approval.reason}",
-            consequence="It takes a second person, and the request lapses.",
-            holder=clock.US,
-            holder_words=HOLDERS[clock.US],
-            age=f"{hours} hour{'' if hours == 1 else 's'} left",
-            action="Allow or decline",
-            rank=1,
-            waited=-hours,
-        )
-
-
 def _mails(*, now: datetime) -> Iterator[NeedsMe]:
     cut_off = Q(state="sending", sending_at__lte=now - MAIL_CUT_OFF)
     stuck = Q(state="queued", not_before=None, queued_at__lte=now - MAIL_WAITS)
     for message in Message.objects.filter(Q(state="failed") | cut_off | stuck).select_related("project"):
-        kind, reason = _MAIL_KINDS[message.state]
+        kind, reason = MAIL_KINDS[message.state]
         yield NeedsMe(
             kind=kind,
             subject=f"{message.project}: {message.subject}",
@@ -292,23 +202,3 @@ def _mails(*, now: datetime) -> Iterator[NeedsMe]:
             action="Decide about the mail",
             rank=4,
         )
-
-
-_MAIL_KINDS = {
-    "failed": ("Mail failed", "The mail server did not take it."),
-    "sending": ("Mail cut off", "Whether it left is not known, so it is not sent again by itself."),
-    "queued": (
-        "Mail waiting",
-        "It has been waiting for more than a quarter of an hour: no worker sends mail.",
-    ),
-}
-
-
-def business_days(count: int) -> str:
-    """Return a number of business days in words."""
-    return f"{count} business day{'' if count == 1 else 's'}"
-
-
-def calendar_days(count: int) -> str:
-    """Return an age in days in words."""
-    return "since today" if count < 1 else f"{count} day{'' if count == 1 else 's'}"
