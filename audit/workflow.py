@@ -67,17 +67,16 @@ class Workflow(_Guarded):
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
         wanted = None if fields is None else list(fields)
-        saved = {
-            name: self.__dict__.pop(name)
-            for name in self._fsm_attnames()
-            if name in self.__dict__ and (wanted is None or name in wanted)
-        }
+        saved = {name: self.__dict__.pop(name) for name in self._fsm_attnames() if name in self.__dict__}
         try:
             super().refresh_from_db(using=using, fields=wanted, from_queryset=from_queryset)
         except BaseException:
-            for name, value in saved.items():
-                self.__dict__.setdefault(name, value)
+            self.__dict__.update(saved)
             raise
+        # The mixin loads the state along with any column asked for: only who asked for the state gets a new one.
+        self.__dict__.update(
+            {name: value for name, value in saved.items() if wanted is not None and name not in wanted}
+        )
 
     def clean_fields(self, exclude: Iterable[str] | None = None) -> None:
         super().clean_fields(exclude={*(exclude or ()), *self._fsm_attnames()})
