@@ -139,9 +139,11 @@ def _check_decider(approval: Approval, actor: Actor) -> None:
 
 def _locked(pk: uuid.UUID | str) -> Approval:
     # The owner's keys first, as every act on them does: a request and a decision about one key cannot deadlock.
-    key = Approval.objects.select_related("key").get(pk=pk).key
-    if key is not None:
-        lifecycle.lock_owner(scope=key.scope)
+    found = Approval.objects.select_related("key").get(pk=pk)
+    if found.key is not None:
+        lifecycle.lock_owner(scope=found.key.scope)
+        if found.act == Act.DESTROY:
+            lifecycle.lock_seal(found.key)
     return Approval.objects.select_for_update(of=("self",)).select_related("key").get(pk=pk)
 
 

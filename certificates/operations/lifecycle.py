@@ -110,6 +110,7 @@ def destroy_approved(*, approval: uuid.UUID | str, actor: Actor, now: datetime) 
     """
     with transaction.atomic():
         key = _with_owner_locked(_key_of(approval))
+        lock_seal(key)
         permit = permits.spend(pk=approval, act=Act.DESTROY, actor=actor, now=now)
         sealed = sealed_under(key)
         KeyEnvelope.objects.filter(key=key).delete()
@@ -156,6 +157,11 @@ def retire_expired(*, actor: Actor, now: datetime) -> list[KeyPair]:
 def lock_owner(*, scope: str) -> None:
     """Lock every key of one owner, in one order, before the audit chain: no two installations deadlock."""
     list(KeyPair.objects.select_for_update().filter(scope=scope).order_by("pk").values_list("pk"))
+
+
+def lock_seal(key: KeyPair) -> None:
+    """Lock a key's envelope before the audit chain, as the rotation of its seal does."""
+    list(KeyEnvelope.objects.select_for_update().filter(key=key).values_list("pk"))
 
 
 def stand_others_by(key: KeyPair, *, actor: Actor, now: datetime) -> None:
