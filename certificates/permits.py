@@ -12,7 +12,16 @@ from django.contrib.auth import get_user_model
 from audit import chain
 from audit.recording import Actor
 from audit.workflow import OperationRefused, PermissionMissing, perform
-from certificates.models import Act, Approval, ApprovalState, Certificate, KekCanary, KeyEnvelope, KeyPair
+from certificates.models import (
+    Act,
+    Approval,
+    ApprovalState,
+    Certificate,
+    KekCanary,
+    KeyEnvelope,
+    KeyPair,
+    KeyState,
+)
 
 LASTS = timedelta(hours=72)
 """How long a request may wait for its second person, and an allowed act for its use."""
@@ -59,6 +68,8 @@ def check_person(actor: Actor, *rights: str) -> None:
 def fingerprint(act: str, *, key: KeyPair | None = None, target: str = "") -> str:
     """Return the SHA-256 (64 hex) of the facts that whoever allows ``act`` sees of its target."""
     facts = _facts_of_key(key) if key is not None else _facts_of_version(target)
+    if key is not None and act == Act.ACTIVATE:
+        facts["replaces"] = _active_beside(key)
     return hashlib.sha256(chain.canonical({"act": str(act), **facts}).encode()).hexdigest()
 
 
@@ -66,9 +77,10 @@ def void_because(approval: Approval, *, now: datetime) -> str:
     """Return why an undecided or unused approval does not count any more, or nothing."""
     if approval.expires_at <= now:
         return f"It ran out on {approval.expires_at:%Y-%m-%d %H:%M} UTC."
-    account = _active(approval.requested_by.removeprefix("user:"))
-    if account is None or not account.has_perm(MAY_ASK):
+    if not _may(approval.requested_by, MAY_ASK):
         return "Whoever asked may not ask any more."
+    if approval.decided_by and not _may(approval.decided_by, MAY_DECIDE, RIGHTS[Act(approval.act)]):
+        return "Whoever allowed it may not allow it any more."
     if fingerprint(approval.act, key=approval.key, target=approval.target) != approval.seen:
         return "What it is about changed since it was asked for."
     return ""
@@ -96,6 +108,11 @@ def _may_use(approval: Approval, actor: Actor) -> bool:
     return named(actor) == (approval.requested_by if approval.act == Act.EXPORT else approval.decided_by)
 
 
+def _may(name: str, *rights: str) -> bool:
+    account = _active(name.removeprefix("user:"))
+    return account is not None and bool(account.has_perms(rights))
+
+
 def _active(pk: str) -> Any:
     return get_user_model().objects.filter(pk=pk, is_active=True).first() if pk.isdecimal() else None
 
@@ -112,6 +129,12 @@ def _facts_of_key(key: KeyPair) -> dict[str, str]:
         "certificate": certificate.sha256 if certificate else "none",
         "not_after": certificate.not_after.isoformat() if certificate else "none",
     }
+
+
+def _active_beside(key: KeyPair) -> str:
+    same = KeyPair.objects.filter(scope=key.scope, use=key.use, environment=key.environment)
+    others = same.filter(state=KeyState.ACTIVE).exclude(pk=key.pk).order_by("pk")
+    return " ".join(str(pk) for pk in others.values_list("pk", flat=True))
 
 
 def _facts_of_version(target: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from audit.recording import Actor
 from audit.workflow import PermissionMissing, SomebodyWasFirst, TransitionRefused
 from certificates import operations, permits, queries, tasks
 from certificates.models import Act, Approval, Certificate, KeyPair
-from tests.certificates.two_people import ask, prove
+from tests.certificates.two_people import activate, ask, prove
 
 Install = Callable[..., Certificate]
 
@@ -247,3 +247,29 @@ def test_those_who_may_decide_see_what_others_asked_for(
     KeyPair.objects.filter(pk=key.pk).update(installed_by=f"user:{people['second'].pk}")
     assert queries.decidable(user=people["second"], now=now) == []
     assert queries.decidable(user=people["approver"], now=now + permits.LASTS) == []
+
+
+def test_an_approval_falls_with_whoever_gave_it(
+    install: Any, people: Any, settings: Any, now: datetime
+) -> None:
+    settings.ALLOW_KEY_EXPORT = True
+    key = install(environment="production").key
+    asked = ask(Act.EXPORT, key, by=people["operator"], now=now)
+    operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+    people["approver"].is_active = False
+    people["approver"].save()
+    fresh = type(asked).objects.get(pk=asked.pk)
+    assert permits.void_because(fresh, now=now) == "Whoever allowed it may not allow it any more."
+
+
+def test_an_activation_is_allowed_only_over_the_key_it_was_asked_to_replace(
+    install: Any, people: Any, now: datetime
+) -> None:
+    first, second = (install(environment="production").key for _ in range(2))
+    for key in (first, second):
+        prove(key, now=now)
+    asked = ask(Act.ACTIVATE, first, by=people["operator"], now=now)
+    activate(second, people, now=now)
+    with pytest.raises(operations.ApprovalLapsed, match="changed since it was asked for"):
+        operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+    assert KeyPair.objects.get(pk=second.pk).state == "active"
