@@ -26,6 +26,8 @@ from certificates.operations.wraps import (
 )
 from certificates.wrapping import Wrapping, wrapping
 
+RECOVERY = "recovery of custody"
+"""The purpose on record."""
 SAMPLED = 20
 """So many keys are tried before a recovery key is believed to be one."""
 
@@ -60,11 +62,12 @@ def recover_custody(
 ) -> Rotation:
     """Wrap every data key under the active version by its recovery wrap: for when the keyring is lost.
 
-    A private key is compared with its public half before its row changes. Rows already under the active version
+    Each opening is recorded and committed before any of them happens. A private key is compared with its public
+    half before its row changes. Rows already under the active version
     are left alone, so it may be stopped and repeated. Raises CustodyFailed when the configuration is wrong, or
     when the active version has the name of the lost one.
     """
-    custody.prove(now=now, recovery_key=_proven(opener))
+    custody.prove(now=now, recovery_key=_proven(opener, actor, now))
     to = wrapping().to
 
     def recovered(row: Sealed) -> Change:
@@ -74,14 +77,18 @@ def recover_custody(
         return Change(WRAP, "certificates.key_recovered", data)
 
     due = Wrapping(to, to.current(), None).due()
+    for model in sealed_models():
+        for rows in in_batches(model.with_facts().filter(due), BATCH):
+            record_openings(rows, purpose=RECOVERY, actor=actor, now=now)
     return run(Sweep(due=due, change=recovered), actor=actor, now=now, batch=batch, watch=watch)
 
 
 @sensitive_variables()
-def _proven(opener: RecoveryOpener) -> str:
+def _proven(opener: RecoveryOpener, actor: Actor, now: datetime) -> str:
     """Return the recovery key's fingerprint once it has opened a private key that is its row's; else nothing."""
     # Any key has a fingerprint: only one that opens what is sealed here stands in for two people.
     for row in KeyEnvelope.objects.select_related("key").filter(recovery_key=opener.fingerprint)[:SAMPLED]:
+        record_openings([row], purpose=RECOVERY, actor=actor, now=now)
         try:
             custody.recover(row, opener)
         except custody.CustodyFailed:

@@ -224,3 +224,20 @@ def test_a_bad_recovery_key_stops_sealing(guarded: Any, now: datetime) -> None:
 def test_a_wrong_call_says_so(db: None, run: Run, arguments: list[str], says: str) -> None:
     code, out, err = run("recover_custody", *arguments)
     assert (code, out, says in err) == (2, "", True)
+
+
+def test_a_recovery_records_each_key_before_it_opens_it(
+    guarded: Any, now: datetime, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = seal_key(now)
+    guarded.KEK_KEYRING, guarded.KEK_ACTIVE = fresh("after"), "after"
+    recover, uses = custody.recover, []
+
+    def watched(*arguments: Any) -> None:
+        entries = AuditEntry.objects.filter(verb="certificates.key_used", subject_key=str(key.pk))
+        uses.append(entries.count())
+        recover(*arguments)
+
+    monkeypatch.setattr(custody, "recover", watched)
+    operations.recover_custody(opener=OPENER, actor=actor, now=now)
+    assert uses == [1, 2]  # once to prove the recovery key, once for good
