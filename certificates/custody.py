@@ -31,7 +31,7 @@ from audit.workflow import OperationRefused
 from certificates import admission, kek, providers, queries, vault, x509
 from certificates.envelopes import envelope_of, put, put_wrap, wrap_of
 from certificates.kek.recovery import RecoveryKey, RecoveryOpener, read_public
-from certificates.models import KekCanary, KeyEnvelope, KeyPair, Sealed, sealed_models
+from certificates.models import ENDED, KekCanary, KeyEnvelope, KeyPair, KeyState, Sealed, sealed_models
 
 _CANARY = b"a canary sings under the right key only"
 
@@ -42,6 +42,10 @@ class CustodyFailed(OperationRefused):
 
 class NotSealed(CustodyFailed):
     """There is no sealed private key for this row: it was destroyed or never stored."""
+
+
+class KeyEnded(CustodyFailed):
+    """The key was retired, rejected or marked as compromised: it is not opened for any use."""
 
 
 class KeyMismatch(CustodyFailed):
@@ -131,13 +135,19 @@ def unseal(*, key: KeyPair, actor: Actor, purpose: str, now: datetime) -> Unseal
     """Record the use in a committed transaction of its own, then open the key.
 
     Raises RuntimeError inside another transaction (its rollback would take the record with it), NotSealed,
-    KeyMismatch, or CustodyFailed. If the record cannot be written, no key is opened.
+    KeyEnded, KeyMismatch, or CustodyFailed. If the record cannot be written, no key is opened.
     """
     try:
         row = KeyEnvelope.objects.select_related("key").get(key_id=key.pk)
     except KeyEnvelope.DoesNotExist:
         raise NotSealed(f"The private key of {key.common_name} is not stored here any more.") from None
     with transaction.atomic(durable=True):
+        # Under its lock, and not as the caller saw it: the record holds no use after “compromised”.
+        state = (
+            KeyPair.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=row.key_id)
+        )
+        if state in (*ENDED, KeyState.DESTROYED):
+            raise KeyEnded(f"{row.key.common_name} is {state} and is not used.")
         record(
             verb="certificates.key_used",
             actor=actor,

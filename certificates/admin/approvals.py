@@ -27,10 +27,9 @@ from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from audit.workflow import OperationRefused
 from certificates import operations, permits
 from certificates.admin.approval_forms import KeyringForm, PassphraseForm
-from certificates.models import UNDECIDED, Act, Approval, ApprovalState, KeyPair, KeyState
+from certificates.models import ENDED, UNDECIDED, Act, Approval, ApprovalState, KeyPair
 
 DECISIONS = ("approve", "decline")
-ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
 
 
 def open_requests(key: KeyPair) -> QuerySet[Approval]:

@@ -2,11 +2,12 @@
 
 from certificates.models.approval import UNDECIDED, Act, Approval, ApprovalState
 from certificates.models.certificate import Certificate
-from certificates.models.keys import LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
+from certificates.models.keys import ENDED, LIVE, OPEN, WAITING, Environment, KeyPair, KeyState, KeyUse
 from certificates.models.notice import MailState, MonitorRun, Notice, NoticeMail, Role
 from certificates.models.sealed import KekCanary, KeyEnvelope, Sealed, sealed_models
 
 __all__ = [
+    "ENDED",
     "LIVE",
     "OPEN",
     "UNDECIDED",

@@ -47,6 +47,8 @@ WAITING = (KeyState.CSR_ISSUED, KeyState.SUBMITTED)
 """The bank is to sign, or to refuse, the request."""
 LIVE = (KeyState.CERTIFIED, KeyState.ACTIVE, KeyState.STANDBY)
 """The bank may know the certificate; it may be used."""
+ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
+"""Never used again; may be destroyed."""
 
 
 def _in_test(key: Any) -> bool:
@@ -192,8 +194,8 @@ class KeyPair(Workflow):
         """Somebody else may hold the private key."""
         self.compromised_at = at
 
-    @transition(field=state, source=[KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED],
-                target=KeyState.DESTROYED, permission="certificates.destroy_keypair",
+    @transition(field=state, source=list(ENDED), target=KeyState.DESTROYED,
+                permission="certificates.destroy_keypair",
                 custom={"label": "Destroy", "reason": True})  # fmt: skip
     def destroy(self, *, at: datetime) -> None:
         """The sealed private key is gone; the facts stay."""

@@ -11,12 +11,9 @@ from django.db import IntegrityError, transaction
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused, PermissionMissing, SomebodyWasFirst, TransitionRefused, perform
 from certificates import permits
-from certificates.models import UNDECIDED, Act, Approval, ApprovalState, KeyPair, KeyState
+from certificates.models import ENDED, UNDECIDED, Act, Approval, ApprovalState, KeyPair
 from certificates.operations import export, keyring, lifecycle
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
-
-ENDED = (KeyState.RETIRED, KeyState.REJECTED, KeyState.COMPROMISED)
-"""May be destroyed."""
 
 
 class ApprovalRefused(OperationRefused):

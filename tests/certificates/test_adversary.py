@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from audit.models import AuditEntry
 from audit.recording import Actor
-from certificates import operations
+from audit.workflow import OperationRefused
+from certificates import identity, operations
 from certificates.kek import env
 from certificates.models import Act, KeyEnvelope, KeyPair
+from tests.certificates.authority import Authority, pem
 from tests.certificates.two_people import ask
 
 MakeKey = Callable[..., KeyPair]
@@ -74,3 +77,59 @@ def test_a_key_destroyed_while_its_seal_is_rotated_waits_its_turn(
     done = operations.rotate_keks(actor=actor, now=now)
     other.join()
     assert (done.rewrapped, said, KeyEnvelope.objects.count()) == (1, ["destroyed"], 0)
+
+
+def meanwhile(fragment: str, act: Callable[[], object]) -> Any:
+    """Return a context in which ``act`` is done, once, right after the first statement that holds ``fragment``."""
+    done: list[bool] = []
+
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if fragment in sql and not done:
+            done.append(True)
+            act()
+        return found
+
+    return connection.execute_wrapper(wrapper)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("use", ["tls", "sign"])
+def test_a_key_is_not_used_once_it_is_marked_as_compromised(
+    install: Any, root: Authority, now: datetime, actor: Actor, use: str
+) -> None:
+    key = install().key
+
+    def compromise() -> None:
+        operations.mark_compromised(pk=key.pk, actor=actor, now=now, reason="Seen elsewhere.")
+
+    told = {"key": key, "actor": actor, "purpose": "test", "now": now}
+    with meanwhile('FROM "certificates_certificate"', compromise), pytest.raises(OperationRefused):
+        if use == "tls":
+            identity.tls_context(roots_pem=pem(root.certificate).decode(), **told)
+        else:
+            identity.sign(message=b"x", **told)
+    assert AuditEntry.objects.latest("number").verb == "certificates.keypair.compromise"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_compromised_while_it_is_exported_does_not_leave(
+    install: Any, people: Any, settings: Any, now: datetime, actor: Actor
+) -> None:
+    settings.ALLOW_KEY_EXPORT = True
+    key = install(environment="production").key
+    asked = ask(Act.EXPORT, key, by=people["operator"], now=now)
+    operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+
+    def compromise() -> None:
+        operations.mark_compromised(pk=key.pk, actor=actor, now=now, reason="Seen elsewhere.")
+
+    with (
+        meanwhile('FROM "certificates_keyenvelope" INNER JOIN "certificates_keypair"', compromise),
+        pytest.raises(OperationRefused),
+    ):
+        operations.export_key(
+            pk=asked.pk, passphrase="obviously a test passphrase 42",
+            actor=Actor.user(people["operator"]), now=now,
+        )  # fmt: skip
+    assert AuditEntry.objects.latest("number").verb == "certificates.keypair.compromise"
