@@ -56,6 +56,13 @@ class KeyServiceSilent(CustodyFailed):
     """The key service does not answer. Nothing is wrong with the row: a walk over rows stops here."""
 
 
+class VersionMoved(KeyServiceSilent):
+    """The key service began to wrap with another version than the one that was proven: nothing is kept."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"The key service went on to version “{version}” just now. Do it again.")
+
+
 def failure(problem: kek.KekError | vault.VaultError) -> CustodyFailed:
     """Return the refusal that carries the sentence of a lower layer's error, and nothing else of it."""
     silent = isinstance(problem, kek.KekUnavailable)
@@ -124,10 +131,18 @@ def _seal(row: Sealed, read: Callable[[], bytes], now: datetime) -> None:
     # The plaintext exists only while the vault seals it: arguments stay in the frames a reporter collects.
     try:
         active = provider()
-        _prove(active, now=now)
-        put(row, vault.seal(read(), row.facts(), active, recovery_key()))
+        proven = _prove(active, now=now)
+        sealed = vault.seal(read(), row.facts(), active, recovery_key())
     except (kek.KekError, vault.VaultError) as problem:
         raise failure(problem) from None
+    require_version(sealed.dek, proven)
+    put(row, sealed)
+
+
+def require_version(wrapped: kek.WrappedDek, version: str) -> None:
+    """Refuse a wrap under a version that was not proven; a key service may rotate at any time. Raises VersionMoved."""
+    if wrapped.version != version:
+        raise VersionMoved(wrapped.version)
 
 
 @sensitive_variables()
@@ -239,11 +254,13 @@ def prove(*, now: datetime, recovery_key: str = "") -> None:
         raise failure(problem) from None
 
 
-def _prove(active: kek.KekProvider, *, now: datetime, recovery_key: str = "") -> None:
+def _prove(active: kek.KekProvider, *, now: datetime, recovery_key: str = "") -> str:
     # Before anything is sealed: a wrong key must stop this operation, not be found out at the next restart.
     version = active.current()
     canary = KekCanary.objects.filter(provider=active.name, kek_version=version).first()
-    _sing(canary or admit_version(active, version, now=now, recovery_key=recovery_key), active)
+    canary = canary or admit_version(active, version, now=now, recovery_key=recovery_key)
+    _sing(canary, active)
+    return canary.kek_version
 
 
 def admit_version(

@@ -31,8 +31,8 @@ class Wrapping:
     def apply(self, row: Sealed) -> tuple[bool, bool]:
         """Wrap the locked row's data key anew, and for the recovery key, where due; say which of them changed.
 
-        The ciphertext is not even read, and nothing is saved here. Raises CustodyFailed and leaves the row
-        as it was.
+        The ciphertext is not even read, and nothing is saved here. Raises CustodyFailed (VersionMoved
+        where the key service rotated meanwhile) and leaves the row as it was.
         """
         try:
             old = wrap_of(row)
@@ -47,6 +47,7 @@ class Wrapping:
         except (kek.KekError, vault.VaultError) as problem:
             raise custody.failure(problem) from None
         if new is not None:
+            custody.require_version(new, self.version)
             put_wrap(row, new)
         if second is not None:
             put_second(row, second)

@@ -9,6 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor
 from certificates import custody
+from certificates.envelopes import wrap_of
 from certificates.kek.recovery import RecoveryOpener
 from certificates.models import KeyEnvelope, Sealed, sealed_models
 from certificates.operations.care import chosen, record_openings
@@ -70,13 +71,16 @@ def recover_custody(
     custody.prove(now=now, recovery_key=_proven(opener, actor, now))
     to = wrapping().to
 
+    version = to.current()
+
     def recovered(row: Sealed) -> Change:
         before = row.kek_version
         custody.recover(row, opener, to)
+        custody.require_version(wrap_of(row), version)
         data = {"from": before, "to": row.kek_version, "recovery_key": opener.fingerprint}
         return Change(WRAP, "certificates.key_recovered", data)
 
-    due = Wrapping(to, to.current(), None).due()
+    due = Wrapping(to, version, None).due()
     for model in sealed_models():
         for rows in in_batches(model.with_facts().filter(due), BATCH):
             record_openings(rows, purpose=RECOVERY, actor=actor, now=now)

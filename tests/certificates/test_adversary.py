@@ -6,7 +6,7 @@ import base64
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,12 @@ from django.db import connection
 from audit.models import AuditEntry
 from audit.recording import Actor
 from audit.workflow import OperationRefused
-from certificates import identity, operations
+from certificates import custody, identity, operations
 from certificates.kek import env
-from certificates.models import Act, KeyEnvelope, KeyPair
+from certificates.models import Act, KekCanary, KeyEnvelope, KeyPair
 from tests.certificates.authority import Authority, pem
+from tests.certificates.kek.transit import Key, TransitServer
+from tests.certificates.operations.sealed import seal_key
 from tests.certificates.two_people import ask
 
 MakeKey = Callable[..., KeyPair]
@@ -133,3 +135,53 @@ def test_a_key_compromised_while_it_is_exported_does_not_leave(
             actor=Actor.user(people["operator"]), now=now,
         )  # fmt: skip
     assert AuditEntry.objects.latest("number").verb == "certificates.keypair.compromise"
+
+
+@pytest.fixture
+def vault(settings: Any) -> Iterator[TransitServer]:
+    """A Vault that holds the active version; it may rotate at any moment, and does so by itself."""
+    with TransitServer() as server:
+        server.keys["harbor"] = Key()
+        settings.KEK_PROVIDER, settings.KEK_OPTIONS = "vault", server.options()
+        yield server
+
+
+def unadmitted() -> set[str]:
+    used = KeyEnvelope.objects.values_list("kek_version", flat=True)
+    return {*used} - {*KekCanary.objects.values_list("kek_version", flat=True)}
+
+
+def test_a_version_that_nobody_admitted_does_not_seal_though_vault_rotates_in_between(
+    vault: TransitServer, db: None, now: datetime
+) -> None:
+    seal_key(now)
+    answer = vault.answer
+
+    def rotating(method: str, path: str, body: dict[str, str]) -> Any:
+        told = answer(method, path, body)
+        if "/decrypt/" in path:  # the canary sang
+            vault.keys["harbor"].secrets.append(os.urandom(32))
+        return told
+
+    vault.answer = rotating  # type: ignore[method-assign]
+    with pytest.raises(custody.VersionMoved, match="went on to version “transit/harbor:v2” just now"):
+        seal_key(now, 2)
+    assert unadmitted() == set()
+
+
+def test_a_rotation_stops_when_vault_rotates_and_ends_when_it_is_run_again(
+    settings: Any, db: None, now: datetime, actor: Actor, vault: TransitServer
+) -> None:
+    settings.KEK_PROVIDER = "env"
+    for number in range(2):
+        seal_key(now, number)
+    settings.KEK_PROVIDER = "vault"
+
+    def rotated(*_: int) -> None:
+        vault.keys["harbor"].secrets.append(os.urandom(32))
+
+    with pytest.raises(custody.VersionMoved):
+        operations.rotate_keks(actor=actor, now=now, batch=1, watch=rotated)
+    assert unadmitted() == set()
+    done = operations.rotate_keks(actor=actor, now=now)
+    assert (done.per_version, unadmitted()) == ({("vault", "transit/harbor:v2"): 2}, set())
