@@ -1,4 +1,4 @@
-"""Which keyring versions may seal. A version's canary is laid here and nowhere else."""
+"""Which keyring versions may seal, and which recovery key. A version's canary is laid here and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db import transaction
 
 from audit.recording import Actor, record
 from certificates import kek, permits
+from certificates.kek import recovery
 from certificates.models import Act, Approval, ApprovalState, Environment, KekCanary, KeyEnvelope
 
 KEYRING = Actor.task("keyring")
@@ -86,7 +87,10 @@ def _spend(permit: Approval | None, wrapped: kek.WrappedDek, now: datetime) -> N
 
 
 def _refusal(wrapped: kek.WrappedDek) -> str:
+    what = f"Keyring version “{wrapped.version}” of provider “{wrapped.provider}”"
+    if wrapped.provider == recovery.NAME:
+        what = f"The recovery key {wrapped.version[:16]}…"
     return (
-        f"Keyring version “{wrapped.version}” of provider “{wrapped.provider}” may not seal yet: production keys "
+        f"{what} may not seal yet: production keys "
         "are held here, so one person asks for it under Approvals in the console and another allows it."
     )

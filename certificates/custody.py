@@ -8,8 +8,7 @@ reporters collect those of every frame.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import NoReturn
@@ -22,18 +21,16 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused
-from certificates import admission, kek, providers, queries, vault, x509
-from certificates.envelopes import envelope_of, put, put_wrap, wrap_of
-from certificates.kek.recovery import RecoveryKey, RecoveryOpener, read_public
-from certificates.models import ENDED, KekCanary, KeyEnvelope, KeyPair, KeyState, Sealed, sealed_models
-
-_CANARY = b"a canary sings under the right key only"
+from certificates import canaries, kek, providers, vault, x509
+from certificates.canaries import Unprovable
+from certificates.envelopes import envelope_of, put, put_wrap
+from certificates.kek.recovery import RecoveryKey, RecoveryOpener
+from certificates.models import ENDED, KeyEnvelope, KeyPair, KeyState, Sealed
 
 
 class CustodyFailed(OperationRefused):
@@ -104,7 +101,7 @@ def provider(name: str = "") -> kek.KekProvider:
 
 def recovery_key() -> RecoveryKey | None:
     """Return the configured offline recovery key, or None. Raises KekMisconfigured."""
-    return read_public(settings.RECOVERY_PUBLIC_KEY)
+    return providers.recovery_key()
 
 
 @sensitive_variables()
@@ -131,7 +128,7 @@ def _seal(row: Sealed, read: Callable[[], bytes], now: datetime) -> None:
     # The plaintext exists only while the vault seals it: arguments stay in the frames a reporter collects.
     try:
         active = provider()
-        proven = _prove(active, now=now)
+        proven = canaries.prove(active, now=now)
         sealed = vault.seal(read(), row.facts(), active, recovery_key())
     except (kek.KekError, vault.VaultError) as problem:
         raise failure(problem) from None
@@ -213,84 +210,28 @@ def recover(row: Sealed, opener: RecoveryOpener, to: kek.KekProvider | None = No
         put_wrap(row, envelope.dek)
 
 
-@dataclass(frozen=True, slots=True)
-class Unprovable:
-    """A version of a provider that records depend on and that does not work here."""
-
-    provider: str
-    version: str
-    sentence: str
-
-
 def unprovable() -> list[Unprovable]:
     """Return every version in use that is absent from the configuration or does not open its canary.
 
     Raises KekMisconfigured or UnknownKekProvider when there is no usable configuration at all.
     """
-    active = provider()
-    canaries = {(row.provider, row.kek_version): row for row in KekCanary.objects.all()}
-    used = queries.envelopes_per_version()
-    found = []
-    for name, version in sorted({*canaries, *used}):
-        try:
-            held_by = active if name == active.name else provider(name)
-            if version in held_by.versions():
-                _sing(canaries.get((name, version)), held_by)
-            elif rows := used.get((name, version)):
-                raise kek.UnknownKekVersion(
-                    f"Version “{version}” is not in the keyring, but {rows} sealed row{'s' * (rows > 1)} "
-                    f"need{'s' * (rows == 1)} it: put it back, and run rotate_keks before it leaves."
-                )
-        except kek.KekError as problem:
-            found.append(Unprovable(name, version, problem.sentence))
-    return found
+    return canaries.unprovable()
 
 
 def prove(*, now: datetime, recovery_key: str = "") -> None:
-    """Open the canary of the active version, or admit the version where there is none. Raises CustodyFailed."""
+    """Open the canary of the active version, or admit what has none, the recovery key too. Raises CustodyFailed."""
     try:
-        _prove(provider(), now=now, recovery_key=recovery_key)
+        canaries.prove(provider(), now=now, recovery_key=recovery_key)
     except kek.KekError as problem:
         raise failure(problem) from None
 
 
-def _prove(active: kek.KekProvider, *, now: datetime, recovery_key: str = "") -> str:
-    # Before anything is sealed: a wrong key must stop this operation, not be found out at the next restart.
-    version = active.current()
-    canary = KekCanary.objects.filter(provider=active.name, kek_version=version).first()
-    canary = canary or admit_version(active, version, now=now, recovery_key=recovery_key)
-    _sing(canary, active)
-    return canary.kek_version
-
-
-def admit_version(
-    active: kek.KekProvider, version: str, *, now: datetime, recovery_key: str = ""
-) -> KekCanary:
-    """Let a version seal for the first time: lay its canary. The one door by which a version comes into use.
-
-    Raises WrongKek where rows sealed under that name before do not open with this key, and VersionNotAdmitted
-    where two people must have allowed it; whoever holds the recovery key called ``recovery_key`` needs nobody.
-    """
-    for model in sealed_models():
-        row = model.with_facts().filter(provider=active.name, kek_version=version).first()
-        if row is not None:
-            active.unwrap(wrap_of(row), {**row.facts(), "format": row.format})
-    wrapped = active.wrap(_CANARY, _canary_facts(version))
-    if wrapped.version != version:  # the key service went on to another version in between
-        return admit_version(active, wrapped.version, now=now, recovery_key=recovery_key)
-    return admission.lay_canary(wrapped, now=now, recovery_key=recovery_key)
-
-
-def _sing(canary: KekCanary | None, held_by: kek.KekProvider) -> None:
-    if canary is None:
-        return
-    wrapped = kek.WrappedDek(canary.provider, canary.kek_version, bytes(canary.nonce), bytes(canary.wrapped))
-    if held_by.unwrap(wrapped, _canary_facts(canary.kek_version)) != _CANARY:
-        raise kek.WrongKek(f"Version “{canary.kek_version}” opens its canary to something else.")
-
-
-def _canary_facts(version: str) -> Mapping[str, str]:
-    return {"table": "certificates_kekcanary", "row": version, "purpose": "canary"}
+def begin(*, target: str, now: datetime) -> None:
+    """Let an allowed version or recovery key come into use at once, where it is configured. Raises CustodyFailed."""
+    try:
+        canaries.begin(target, now=now)
+    except kek.KekError as problem:
+        raise failure(problem) from None
 
 
 @sensitive_variables()

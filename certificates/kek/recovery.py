@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 from certificates.kek.base import KekMisconfigured, WrongKek
 from certificates.kek.context import canonical
 
+NAME = "recovery"
+"""What approvals and canaries call it in place of a provider's name; its version is the fingerprint."""
 SMALLEST = 3072  # bits: as strong as the 256-bit keys of P-256, and more than RSA 2048
 MAKE_ONE = (
     "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -aes-256-cbc -out recovery-private.pem && "

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused, PermissionMissing, SomebodyWasFirst, TransitionRefused, perform
-from certificates import permits
+from certificates import custody, permits
 from certificates.models import ENDED, UNDECIDED, Act, Approval, ApprovalState, KeyPair
 from certificates.operations import export, keyring, lifecycle
 from certificates.permits import ApprovalLapsed, SecondPersonNeeded
@@ -118,7 +118,7 @@ def _allow(approval: Approval, actor: Actor, now: datetime, reason: str) -> Appr
     elif approval.act == Act.DESTROY:
         lifecycle.destroy_approved(approval=approval.pk, actor=actor, now=now)
     elif approval.act == Act.KEYRING:
-        keyring.begin_if_active(target=approval.target, now=now)
+        custody.begin(target=approval.target, now=now)
     return Approval.objects.get(pk=approval.pk)
 
 

@@ -1,12 +1,9 @@
-"""Another keyring version begins to seal: what may be asked for, and the first use."""
+"""Another keyring version, or a recovery key, begins to seal: what may be asked for."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from audit.workflow import OperationRefused
-from certificates import admission, custody, kek
-from certificates.models import KekCanary
+from certificates import admission, canaries, custody, kek
 
 
 class KeyringRefused(OperationRefused):
@@ -16,14 +13,14 @@ class KeyringRefused(OperationRefused):
 def waiting_versions() -> list[str]:
     """Return the configured versions that never sealed, as ``<provider> <version>``; none if nobody must ask.
 
+    A recovery key counts as one: ``recovery <fingerprint>``.
+
     Raises CustodyFailed without a usable configuration.
     """
     if not admission.holds_production_keys():
         return []
     try:
-        provider = custody.provider()
-        known = KekCanary.objects.filter(provider=provider.name).values_list("kek_version", flat=True)
-        return [admission.target(provider.name, one) for one in sorted({*provider.versions()} - {*known})]
+        return canaries.waiting()
     except kek.KekError as problem:
         raise custody.CustodyFailed(problem.sentence) from None
 
@@ -39,17 +36,3 @@ def check_version(target: str) -> None:
             f"“{target}” is not a configured version that waits for an approval. {named} "
             "Add the version to the keyring of every host first."
         )
-
-
-def begin_if_active(*, target: str, now: datetime) -> None:
-    """Let an allowed version seal its first record at once, where it is active in this process.
-
-    Elsewhere the first process that seals with it does. Raises CustodyFailed.
-    """
-    try:
-        provider = custody.provider()
-        active = admission.target(provider.name, provider.current())
-    except kek.KekError as problem:
-        raise custody.CustodyFailed(problem.sentence) from None
-    if active == target:
-        custody.prove(now=now)

@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.models import AuditEntry
 from audit.recording import Actor
 from certificates import custody, operations, permits, queries
+from certificates.kek.recovery import RecoveryOpener
 from certificates.models import Act, Approval, KekCanary, KeyPair
 
 MakeKey = Callable[..., KeyPair]
@@ -147,3 +150,48 @@ def test_what_was_allowed_is_the_version_as_it_was_seen(
     with pytest.raises(operations.ApprovalLapsed, match="changed since it was asked for"):
         operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
     assert Approval.objects.get().state == "lapsed"
+
+
+def recovery_key() -> tuple[RecoveryOpener, str]:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return RecoveryOpener(private), public.decode()
+
+
+def test_nobody_gives_every_key_to_a_recovery_key_of_their_own(
+    production: KeyPair, request_key: MakeKey, settings: Any, now: datetime, actor: Actor
+) -> None:
+    mine, settings.RECOVERY_PUBLIC_KEY = recovery_key()
+    for act in (
+        lambda: request_key("connection:kettle"),
+        lambda: operations.rotate_keks(actor=actor, now=now),
+    ):
+        with pytest.raises(
+            custody.CustodyFailed, match=f"The recovery key {mine.fingerprint[:16]}… may not seal"
+        ):
+            act()
+    assert queries.recovery_wraps() == {"": 1}
+
+
+def test_a_recovery_key_seals_once_another_person_allowed_it(
+    production: KeyPair, settings: Any, people: Any, now: datetime, actor: Actor
+) -> None:
+    mine, settings.RECOVERY_PUBLIC_KEY = recovery_key()
+    asked = ask(people["operator"], now, f"recovery {mine.fingerprint}")
+    done = operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+    assert (done.state, admitted()[-1]) == ("used", (mine.fingerprint, True))
+    operations.rotate_keks(actor=actor, now=now)
+    assert (queries.recovery_wraps(), custody.unprovable()) == ({mine.fingerprint: 1}, [])
+
+
+def test_a_version_and_a_recovery_key_that_both_wait_are_allowed_one_by_one(
+    production: KeyPair, switch: Any, settings: Any, people: Any, now: datetime
+) -> None:
+    switch()
+    mine, settings.RECOVERY_PUBLIC_KEY = recovery_key()
+    waiting = ["env test2", f"recovery {mine.fingerprint}"]
+    assert operations.waiting_versions() == waiting
+    for target in waiting:
+        asked = ask(people["operator"], now, target)
+        assert operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now).state == "used"
+    custody.prove(now=now)
