@@ -9,8 +9,9 @@ from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -51,6 +52,18 @@ class UserAdmin(UserBase, ModelAdmin):
         _record_rights(request, obj, "config.person_changed")
         return super().log_change(request, obj, message)
 
+    @method_decorator(transaction.atomic)
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """No password without its entry: whoever sets another's can sign in as them, and be the second person."""
+        before = User.objects.filter(pk=id).values_list("password", flat=True).first()
+        response = super().user_change_password(request, id, form_url)
+        person = User.objects.filter(pk=id).first()
+        if person is not None and person.password != before:
+            record(
+                verb="config.password_set", actor=Actor.user(request.user), subject=person, now=timezone.now()
+            )
+        return response
+
 
 def _record_rights(request: HttpRequest, person: User, verb: str) -> None:
     """Put on record what a person may do from now on: rights given unseen would undo the second pair of eyes."""
@@ -68,6 +81,21 @@ def _record_rights(request: HttpRequest, person: User, verb: str) -> None:
 @admin.register(Group)
 class GroupAdmin(GroupBase, ModelAdmin):
     """Roles: laid down after every migration, so changes made by hand to the three of them do not last."""
+
+    def log_addition(self, request: HttpRequest, obj: Group, message: Any) -> Any:
+        _record_role(request, obj, "config.role_added")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Group, message: Any) -> Any:
+        _record_role(request, obj, "config.role_changed")
+        return super().log_change(request, obj, message)
+
+
+def _record_role(request: HttpRequest, role: Group, verb: str) -> None:
+    """Put on record what everybody with this role may do from now on, as for a person."""
+    rights = {"name": role.name, "rights": sorted(role.permissions.values_list("codename", flat=True))}
+    with transaction.atomic():
+        record(verb=verb, actor=Actor.user(request.user), subject=role, now=timezone.now(), data=rights)
 
 
 class QueueAdmin(ReadOnlyAdmin, ModelAdmin):
