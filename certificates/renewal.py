@@ -34,12 +34,12 @@ LABELS = {
     Step.ALLOW: "Have the activation allowed",
     Step.DONE: "Nothing to do",
 }
-"""What a button or a list calls the step."""
+"""What a button or a list calls the step, where two people activate."""
 
 ADVICE = {
     Step.CALL: (
-        "The certificate has ended, and a renewal must be handed in before that. Call the bank, say that it has "
-        "ended, then request a new certificate and submit it as a first one."
+        "The certificate has ended, and the bank takes renewals only before the end. Call the bank, say that it "
+        "has ended, then request a new certificate and submit it as a first one."
     ),
     Step.REQUEST: "Request a new certificate; it gets a key of its own.",
     Step.SUBMIT: "Hand the request to the bank, then mark it as submitted.",
@@ -49,7 +49,10 @@ ADVICE = {
     Step.ALLOW: "The activation was asked for. Another person must allow it.",
     Step.DONE: "The new key is active and proven.",
 }
-"""What to do now, for a person."""
+"""What to do now, for a person, where two people activate."""
+
+_ALONE = "test"
+"""The environment in which one person activates."""
 
 ENDED = "It has ended: the bank may ask for a call before it takes a new one."
 
@@ -95,6 +98,17 @@ def first_step(*, ended: bool) -> Step:
     return Step.CALL if ended else Step.REQUEST
 
 
-def advice(step: Step, *, ended: bool) -> str:
+def label(step: Step, *, environment: str) -> str:
+    """Return what a button or a list calls the step in this environment."""
+    return "Activate" if _by_one(step, environment) else LABELS[step]
+
+
+def advice(step: Step, *, environment: str, ended: bool) -> str:
     """Return what to do now in one or two sentences."""
+    if _by_one(step, environment):
+        return "The bank lets the new key in. Activate it."
     return f"{ADVICE[step]} {ENDED}" if ended and step in (Step.SUBMIT, Step.INSTALL) else ADVICE[step]
+
+
+def _by_one(step: Step, environment: str) -> bool:
+    return step == Step.ACTIVATE and environment == _ALONE

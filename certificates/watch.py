@@ -181,7 +181,7 @@ def _renewal(
     certificate: Certificate, family: list[KeyPair], asked: set[uuid.UUID], now: datetime
 ) -> Renewal:
     others = [key for key in family if key.pk != certificate.key_id]
-    ended = certificate.not_after <= now
+    ended, environment = certificate.not_after <= now, certificate.key.environment
     found = renewal.furthest(_as_successor(key, certificate, asked) for key in others)
     step, successor = (found[0], others[found[1]]) if found else (renewal.first_step(ended=ended), None)
     return Renewal(
@@ -189,8 +189,8 @@ def _renewal(
         days_left=(certificate.not_after - now).days,
         ended=ended,
         step=step,
-        label=renewal.LABELS[step],
-        advice=renewal.advice(step, ended=ended),
+        label=renewal.label(step, environment=environment),
+        advice=renewal.advice(step, environment=environment, ended=ended),
         url=_place(certificate, successor),
         successor=successor,
     )
@@ -209,4 +209,4 @@ def _as_successor(key: KeyPair, certificate: Certificate, asked: set[uuid.UUID])
 def _place(certificate: Certificate, successor: KeyPair | None) -> str:
     if successor is not None:
         return reverse("admin:certificates_keypair_change", args=[successor.pk])
-    return reverse("admin:certificates_certificate_change", args=[certificate.pk])
+    return reverse("admin:certificates_keypair_renewal", args=[certificate.key_id])

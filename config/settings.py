@@ -216,6 +216,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = "config.formats"  # dates without a format of their own: day first, 24 hours, UTC said
 USE_TZ = True
 
 STATIC_URL = "/static/"

@@ -26,6 +26,7 @@ from audit.recording import Actor
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from audit.workflow import OperationRefused
 from certificates import operations, permits
+from certificates.admin import looks
 from certificates.admin.approval_forms import KeyringForm, PassphraseForm
 from certificates.models import ENDED, UNDECIDED, Act, Approval, ApprovalState, KeyPair
 
@@ -54,7 +55,8 @@ def _may_ask(act: Act, key: KeyPair, *states: str) -> bool:
 ASKING = (
     Button(name="ask_activate", label="Ask for activation", reason=True,
            operation=partial(operations.request_approval, act=Act.ACTIVATE), permission=permits.MAY_ASK,
-           when=lambda key: not key.is_test and _may_ask(Act.ACTIVATE, key, "certified", "standby"),
+           when=lambda key: not key.is_test and key.proven_at is not None
+           and _may_ask(Act.ACTIVATE, key, "certified", "standby"),
            warning="Another person allows it within 72 hours; then this key is used and the one before stands by.",
            done="Asked for. Another person decides under Approvals."),
     Button(name="ask_destroy", label="Ask to destroy", reason=True, style="danger",
@@ -167,8 +169,8 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         """The form's operation has saved it."""
 
     @admin.display(description="about")
-    def about(self, approval: Approval) -> str:
-        return approval.key.common_name if approval.key else approval.target
+    def about(self, approval: Approval) -> SafeString | str:
+        return looks.dotted(approval.key.common_name) if approval.key else approval.target
 
     @admin.display(description="reason")
     def why(self, approval: Approval) -> str:

@@ -37,9 +37,10 @@ KEY_BUTTONS: tuple[Button, ...] = (
     Button(name="self_sign", label="Make a self-signed certificate", form=SelfSignForm,
            operation=operations.self_sign_for_test, permission="certificates.install_certificate",
            when=_may_self_sign, style="secondary",
-           warning="Its key signs it, here, and that use is on record. Then download the certificate from this "
-                   "page and register it in the bank's portal. For the test environment only.",
+           warning="Its key signs it, here, and that use is on record. Then download the certificate from the "
+                   "key's page and register it in the bank's portal. For the test environment only.",
            done=lambda found: f"{told(found)} Download it from this page for the bank's portal."),
+    *ASKING[:1],
     Button(name="prove", label="Prove at the bank", operation=operations.prove_and_take_over, done=proof_sentence,
            permission="certificates.prove_keypair", when=lambda key: key.state in LIVE,
            warning="The bank is asked over the network with exactly this key. It may take some seconds: press once "
@@ -49,7 +50,6 @@ KEY_BUTTONS: tuple[Button, ...] = (
            permission="certificates.activate_keypair",
            when=lambda key: key.is_test and key.state in (KeyState.CERTIFIED, KeyState.STANDBY),
            warning="From now on this key is used; the one active before stands by."),
-    *ASKING[:1],
     Button(name="owner", label="Change owner", operation=operations.assign_owner, form=OwnerForm,
            permission="certificates.assign_keypair", style="secondary",
            when=lambda key: key.state in (*OPEN, *LIVE), done="Recorded."),

@@ -9,12 +9,14 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from audit.transitions import TransitionAdmin
-from certificates.admin import checker, downloads, guide_pages, request_pages
-from certificates.models import LIVE, KeyPair, KeyState
+from certificates.admin import checker, downloads, guide_pages, request_pages, track
+from certificates.admin.approvals import open_requests
+from certificates.models import LIVE, Act, KeyPair, KeyState
 
 READS = ("GET", "HEAD")
 
@@ -72,13 +74,25 @@ class KeyPages(TransitionAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         key = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        context = {**(extra_context or {}), "key_links": _links(request, key) if key is not None else []}
+        context = {**(extra_context or {}), "key_links": _links(request, key) if key else []}
+        context["lead"] = _lead(key) if key else None
         return super().change_view(request, object_id, form_url, context)
 
     def offer(self, request: HttpRequest, key: KeyPair, name: str) -> str:
         """Return the address of an act that this person may take on this key now, or nothing."""
         button = next((one for one in self.buttons if one.name == name), None)
         return self._act_url(key, button) if button and self._offered(request, key, button) else ""
+
+
+def _lead(key: KeyPair) -> dict[str, str] | None:
+    """Return the page that leads on where that is not an act on this very key."""
+    asked = open_requests(key).filter(act=Act.ACTIVATE).first()
+    if asked is not None:
+        url = reverse("admin:certificates_approval_change", args=[asked.pk])
+        return {"url": url, "label": "See what was asked for"}
+    certificate = getattr(key, "certificate", None)
+    turn = track.renewal(key, certificate, now=timezone.now()) if certificate else None
+    return {"url": turn.url, "label": "Renew, step by step"} if turn and turn.url else None
 
 
 def _links(request: HttpRequest, key: KeyPair) -> list[tuple[str, str, bool]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from certificates import operations, watch
+from certificates.admin import looks
 from certificates.models import Notice, NoticeMail
 
 
@@ -21,14 +24,14 @@ def _undecided(mail: NoticeMail) -> bool:
 
 @admin.register(Notice)
 class NoticeAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
-    list_display = ("certificate_name", "threshold", "recorded_at", "acknowledged_at", "superseded_by")
+    list_display = ("certificate_name", "due", "recorded_at", "acknowledged_at", "told_by")
     list_filter = ("threshold",)
     list_select_related = ("certificate__key", "superseded_by")
     search_fields = ("certificate__key__common_name",)
     ordering = ("-recorded_at", "-pk")
     fields = (
-        *("certificate", "threshold", "recorded_at", "superseded_by"),
-        *("acknowledged_at", "acknowledged_by"),
+        *("certificate", "due", "recorded_at", "superseded_by"),
+        *("acknowledged_at", "cared_for_by"),
     )
     actions = None
     buttons = (
@@ -44,8 +47,22 @@ class NoticeAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     )
 
     @admin.display(description="certificate", ordering="certificate__key__common_name")
-    def certificate_name(self, notice: Notice) -> str:
-        return notice.certificate.key.common_name
+    def certificate_name(self, notice: Notice) -> SafeString:
+        return looks.dotted(notice.certificate.key.common_name)
+
+    @admin.display(description="due", ordering="threshold")
+    def due(self, notice: Notice) -> str:
+        return notice.due
+
+    @admin.display(description="told by a nearer one")
+    def told_by(self, notice: Notice) -> str:
+        return notice.superseded_by.due if notice.superseded_by else "–"
+
+    @admin.display(description="taken care of by")
+    def cared_for_by(self, notice: Notice) -> str:
+        kind, _, key = notice.acknowledged_by.partition(":")
+        person = get_user_model().objects.filter(pk=key).first() if kind == "user" else None
+        return person.get_username() if person else notice.acknowledged_by or "nobody yet"
 
 
 @admin.register(NoticeMail)

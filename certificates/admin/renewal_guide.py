@@ -9,8 +9,10 @@ from datetime import datetime
 from django.urls import reverse
 
 from certificates import profiles, renewal, watch
+from certificates.admin import looks
+from certificates.admin.approvals import open_requests
 from certificates.admin.guides import DONE, LATER, NOW, Offers, Stop, key_url, request_url
-from certificates.models import LIVE, Certificate, KeyPair, KeyState
+from certificates.models import LIVE, Act, Certificate, KeyPair, KeyState
 from certificates.renewal import Step
 
 POSITIONS = {
@@ -26,7 +28,8 @@ class Guide:
     certificate: Certificate
     in_use: bool
     ended: bool
-    days: int
+    headline: str
+    done: bool
     begins_at: datetime
     begun: bool
     advice: str
@@ -44,10 +47,11 @@ def guide(certificate: Certificate, offers: Offers, *, now: datetime) -> Guide:
         certificate=certificate,
         in_use=key.state in LIVE,
         ended=found.ended,
-        days=abs(found.days_left),
+        headline=_headline(certificate.not_after, now),
+        done=found.step == Step.DONE,
         begins_at=begins_at,
         begun=begins_at <= now,
-        advice=_advice(found, key),
+        advice=found.advice,
         stops=tuple(_stops(found, key, offers)),
         to_tell=_to_tell(certificate) if found.ended and found.step != Step.DONE else (),
         successor=found.successor,
@@ -55,10 +59,11 @@ def guide(certificate: Certificate, offers: Offers, *, now: datetime) -> Guide:
     )
 
 
-def _advice(found: watch.Renewal, key: KeyPair) -> str:
-    if found.step == Step.ACTIVATE and key.is_test:
-        return "The bank lets the new key in. Activate it."
-    return found.advice
+def _headline(ends: datetime, now: datetime) -> str:
+    left = looks.left_words(ends, now=now)
+    if abs(ends - now) < looks.DAY:
+        return f"It {'ends' if ends > now else 'ended'} at {left}"
+    return f"{left} left" if ends > now else f"It ended {left}"
 
 
 def _stops(found: watch.Renewal, key: KeyPair, offers: Offers) -> list[Stop]:
@@ -77,11 +82,7 @@ def _stops(found: watch.Renewal, key: KeyPair, offers: Offers) -> list[Stop]:
 
 def _titles(found: watch.Renewal, key: KeyPair, new: KeyPair | None) -> list[tuple[str, str]]:
     issued = getattr(new, "certificate", None)
-    activate = (
-        "Activate it"
-        if key.is_test
-        else renewal.LABELS[Step.ALLOW if found.step == Step.ALLOW else Step.ACTIVATE]
-    )
+    last = Step.ALLOW if found.step == Step.ALLOW else Step.ACTIVATE
     return [
         (renewal.LABELS[Step.REQUEST],
          f"Asked for on {new.created_at:%Y-%m-%d}, with a key of its own." if new else
@@ -94,7 +95,7 @@ def _titles(found: watch.Renewal, key: KeyPair, new: KeyPair | None) -> list[tup
         (renewal.LABELS[Step.PROVE],
          f"The bank let us in with it on {new.proven_at:%Y-%m-%d}." if new and new.proven_at else
          (new.proof_problem if new and new.proof_problem else "Until that succeeds, it replaces nothing.")),
-        (activate,
+        (renewal.label(last, environment=key.environment),
          f"In use since {new.activated_at:%Y-%m-%d}." if new and new.activated_at and new.state == "active" else
          "In test it takes over once the bank lets it in." if key.is_test else "Another person allows it."),
     ]  # fmt: skip
@@ -114,12 +115,19 @@ def _ways(found: watch.Renewal, key: KeyPair, offers: Offers) -> Callable[[int],
         if number == 0:
             return (request_url(key), renewal.LABELS[Step.REQUEST]) if offers.may_request else ("", "")
         if found.step == Step.ALLOW:
-            return reverse("admin:certificates_approval_changelist"), "See what waits for approval"
+            return _asked_for(new), "See what was asked for"
         if new is None:
             return "", ""
         return offers.act(new, names[number]), LABELS[names[number]]
 
     return way
+
+
+def _asked_for(new: KeyPair | None) -> str:
+    asked = open_requests(new).filter(act=Act.ACTIVATE).first() if new is not None else None
+    if asked is None:
+        return reverse("admin:certificates_approval_changelist")
+    return reverse("admin:certificates_approval_change", args=[asked.pk])
 
 
 LABELS = {

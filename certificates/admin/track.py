@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from certificates import queries
+from django.urls import reverse
+
+from certificates import watch
 from certificates.admin.looks import day
-from certificates.models import LIVE, Certificate, KeyPair, KeyState
+from certificates.models import LIVE, Act, Certificate, KeyPair, KeyState
+from certificates.renewal import BEGINS
+from certificates.renewal import Step as Next
 
 US, BANK, NOBODY = "us", "bank", ""
 
@@ -30,11 +34,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Who is to act (us, bank, or nobody) and what is to be done."""
+    """Who is to act (us, bank, or nobody), what is to be done, and the page that leads through it, if there is one."""
 
     holder: str
     holder_words: str
     act: str
+    url: str = ""
 
 
 LAST = 5
@@ -59,22 +64,19 @@ def steps(key: KeyPair, certificate: Certificate | None) -> list[Step]:
     ]
 
 
-RENEWAL = timedelta(days=60)
-"""How long before its end a certificate's renewal begins."""
-
-
 def renewal(key: KeyPair, certificate: Certificate, *, now: datetime) -> Turn:
     """Return whose turn it is with a key whose certificate may soon end, or whose last proof failed."""
-    if key.state == KeyState.ACTIVE and certificate.not_after - now <= RENEWAL:
-        under_way = queries.open_request(scope=key.scope, use=key.use, environment=key.environment)
-        if queries.replaced(certificate):
+    if key.state == KeyState.ACTIVE and certificate.not_after - now <= BEGINS:
+        found = watch.renewals_of([certificate], now=now)[0]
+        if found.step == Next.DONE:
             return turn(key)
-        if under_way is not None:
-            return Turn(US, "Us", "A request for its successor is under way: bring it to an active key.")
-        verb = "ends soon" if certificate.not_after > now else "has ended"
-        return Turn(US, "Us", f"Request a new certificate: this one {verb} and nothing replaces it.")
+        holder = (BANK, "J.P. Morgan") if found.step == Next.INSTALL else (US, "Us")
+        return Turn(*holder, found.advice, reverse("admin:certificates_keypair_renewal", args=[key.pk]))
     if key.state in LIVE and key.proof_problem:
         return Turn(US, "Us", "Find out why the bank refused the key at the last try.")
+    asked = watch.approvals_waiting(now=now).filter(key=key, act=Act.ACTIVATE)
+    if key.state == KeyState.CERTIFIED and asked.exists():
+        return Turn(US, "Us", "Its activation was asked for. Another person must allow it.")
     return turn(key)
 
 
@@ -103,7 +105,7 @@ def _certified(key: KeyPair) -> Turn:
         return Turn(US, "Us", "Prove at the bank that it lets us in with this key.")
     if key.is_test:
         return Turn(US, "Us", "Activate the key.")
-    return Turn(US, "Us", "Activate the key: not by the person who installed its certificate.")
+    return Turn(US, "Us", "Ask for its activation; another person allows it.")
 
 
 def _end(key: KeyPair) -> tuple[str, datetime | None, str]:

@@ -132,7 +132,7 @@ class KeyPair(Workflow):
         indexes = [models.Index(fields=["scope", "use", "state"], name="certificates_scope_use")]
 
     def __str__(self) -> str:
-        return f"{self.common_name} ({self.state})"
+        return f"{self.common_name} ({self.get_state_display()})"
 
     @property
     def is_test(self) -> bool:

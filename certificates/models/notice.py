@@ -38,7 +38,14 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.threshold} days: {self.certificate_id}"
+        return f"Notice {self.due}"
+
+    @property
+    def due(self) -> str:
+        """Return “30 days before the end”, or “after the end”."""
+        if self.threshold == 0:
+            return "after the end"
+        return f"{self.threshold} day{'' if self.threshold == 1 else 's'} before the end"
 
 
 class Role(models.TextChoices):

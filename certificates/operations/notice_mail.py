@@ -84,7 +84,7 @@ def _about(notice: Notice, step: Renewal) -> dict[str, Any]:
         "ended": notice.threshold == notices.EXPIRED,
         "begins": early if notice.threshold > renewal.BEGINS.days else None,
         "advice": step.advice,
-        "url": _address("admin:certificates_certificate_change", certificate.pk),
+        "url": f"{settings.PUBLIC_URL}{step.url}",
         "acknowledge": _address("admin:certificates_notice_change", notice.pk)
         if notice.threshold in notices.PATIENCE
         else "",

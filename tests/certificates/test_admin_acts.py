@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from audit.models import AuditEntry
-from certificates import holders, x509
-from certificates.models import KeyPair
+from audit.recording import Actor
+from certificates import holders, operations, x509
+from certificates.models import Act, KeyPair, Notice
 from tests.certificates.acting import (
     FIELDS,
     SCOPE,
@@ -28,6 +29,7 @@ from tests.certificates.acting import (
     subject_fields,
     text,
 )
+from tests.certificates.two_people import ask, prove
 from tests.detector import leaks
 
 
@@ -219,3 +221,48 @@ def test_the_acts_are_taken_by_those_who_may(
 def test_the_list_leads_to_what_this_person_may_do(as_: Any, people: Any, who: str, shown: bool) -> None:
     answer = text(as_(who).get(reverse("admin:certificates_keypair_changelist")))
     assert (page("request") in answer, page("check") in answer) == (shown, True)
+
+
+def test_what_leads_on_is_the_first_thing_offered(
+    as_: Any, people: Any, install: Install, now: datetime
+) -> None:
+    key, client = (
+        install(environment="production", signing={"ends": now + timedelta(days=20)}).key,
+        as_("operator"),
+    )
+
+    def offered() -> list[str]:
+        answer = client.get(page("change", key.pk))
+        lead = answer.context["lead"]
+        return [lead["label"] if lead else "", answer.context["transition_buttons"][0]["button"].label]
+
+    said = [offered()]
+    prove(key, now=now)
+    said.append(offered())
+    asked = ask(Act.ACTIVATE, key, by=people["operator"], now=now)
+    said.append(offered())
+    operations.approve(pk=asked.pk, actor=Actor.user(people["approver"]), now=now)
+    said.append(offered())
+    assert said == [
+        ["", "Prove at the bank"],
+        ["", "Ask for activation"],
+        ["See what was asked for", "Prove at the bank"],
+        ["Renew, step by step", "Prove at the bank"],
+    ]
+
+
+def test_a_notice_says_its_moment_and_who_takes_care_of_it(
+    as_: Any, people: Any, install: Install, now: datetime
+) -> None:
+    certificate = install(signing={"ends": now + timedelta(days=1)})
+    notice = Notice.objects.create(
+        certificate=certificate, threshold=1, recorded_at=now, acknowledged_at=now,
+        acknowledged_by=f"user:{people['operator'].pk}",
+    )  # fmt: skip
+    said = text(as_("auditor").get(reverse("admin:certificates_notice_change", args=[notice.pk])))
+    missing = [
+        word
+        for word in ("1 day before the end", "3 Jun 2026, 12:00 UTC", ">operator<")
+        if word not in said.replace("\n", "")
+    ]
+    assert missing == []

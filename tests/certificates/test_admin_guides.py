@@ -131,11 +131,12 @@ def test_a_renewal_goes_step_by_step_to_an_active_proven_successor(
     operations.prove_key(pk=new.pk, actor=operator, now=now)
     assert _now_at(client, old) == (5, act(new, "ask_activate"))
     asked = ask(Act.ACTIVATE, new, by=people["operator"], now=now)
-    assert _now_at(client, old) == (5, reverse("admin:certificates_approval_changelist"))
+    assert _now_at(client, old) == (5, reverse("admin:certificates_approval_change", args=[asked.pk]))
     operations.approve(pk=asked.pk, actor=approver, now=now)
     guide = client.get(page("renewal", old.pk)).context["guide"]
     assert [stop.state for stop in guide.stops] == ["done"] * 5 + ["not_ready"]
     assert f"retires on {now + timedelta(days=14):%Y-%m-%d}" in guide.stops[5].words
+    assert guide.advice == "The new key is active and proven."
 
 
 def test_a_renewal_says_when_it_begins(as_: Any, install: Install) -> None:
@@ -148,6 +149,7 @@ def test_an_ended_certificate_takes_the_manual_path(as_: Any, install: Install, 
     certificate = install(signing={"ends": now + timedelta(days=1)})
     with time_machine.travel(now + timedelta(days=3), tick=False):
         answer = as_("admin").get(page("renewal", certificate.key.pk))
+    assert "It ended 2 days ago" in text(answer)
     assert "Call the bank" in text(answer)
     assert dict(answer.context["guide"].to_tell)["Fingerprint (kid)"] == certificate.sha1
     assert answer.context["guide"].stops[0].url == page("request", renews=str(certificate.key.pk))

@@ -126,8 +126,11 @@ def test_what_was_accepted_and_what_failed_is_said(
     ("ends", "wanted"),
     [
         (timedelta(days=61), "Nobody The key is in use."),
-        (timedelta(days=40), "Us Request a new certificate: this one ends soon and nothing replaces it."),
-        (timedelta(hours=-2), "Us Request a new certificate: this one has ended and nothing replaces it."),
+        (timedelta(days=40), "Us Request a new certificate; it gets a key of its own. Renewal, step by step"),
+        (
+            timedelta(hours=-2),
+            "Us The certificate has ended, and the bank takes renewals only before the end.",
+        ),
     ],
 )
 def test_the_turn_follows_the_days_left(
@@ -142,8 +145,10 @@ def test_a_renewal_under_way_is_named_and_a_successor_calms(
     as_: Any, install: Install, request_key: Any, now: datetime
 ) -> None:
     old = install(signing={"ends": now + timedelta(days=20)})
-    request_key()
-    assert "A request for its successor is under way" in read(as_("operator"), page(old))
+    new_key = request_key()
+    assert "Us Hand the request to the bank, then mark it as submitted." in read(as_("operator"), page(old))
+    operations.mark_submitted(pk=new_key.pk, actor=Actor.command("test"), now=now)
+    assert "J.P. Morgan The bank has the request." in read(as_("operator"), page(old))
     new = install()
     text = read(as_("operator"), page(old))
     assert (

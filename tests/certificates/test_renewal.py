@@ -55,8 +55,19 @@ def test_the_furthest_successor_counts() -> None:
 
 def test_every_step_has_a_label_and_advice_in_words() -> None:
     assert set(renewal.LABELS) == set(renewal.ADVICE) == set(Step)
-    assert renewal.advice(Step.INSTALL, ended=True).endswith(renewal.ENDED)
-    assert "Call the bank" in renewal.advice(renewal.first_step(ended=True), ended=True)
+    assert renewal.advice(Step.INSTALL, environment="test", ended=True).endswith(renewal.ENDED)
+    assert "Call the bank" in renewal.advice(renewal.first_step(ended=True), environment="test", ended=True)
+
+
+def test_one_person_activates_in_test_and_two_in_production() -> None:
+    said = [
+        (renewal.label(Step.ACTIVATE, environment=place), renewal.advice(Step.ACTIVATE, environment=place, ended=False))
+        for place in ("test", "production")
+    ]  # fmt: skip
+    assert said == [
+        ("Activate", "The bank lets the new key in. Activate it."),
+        ("Ask for activation", "The bank lets the new key in. Ask for its activation."),
+    ]
 
 
 def test_a_production_renewal_walks_from_request_to_done(
@@ -65,7 +76,7 @@ def test_a_production_renewal_walks_from_request_to_done(
     operator = Actor.user(people["operator"])
     old = install(environment="production", by=operator, signing={"ends": now + timedelta(days=59, hours=1)})
     activate(old.key, people, now=now)
-    certificate_page = f"/admin/certificates/certificate/{old.pk}/change/"
+    renewal_page = f"/admin/certificates/keypair/{old.key_id}/renewal/"
 
     def due(at: datetime = now) -> list[tuple[str, int, str]]:
         return [
@@ -73,8 +84,8 @@ def test_a_production_renewal_walks_from_request_to_done(
             if item.certificate == old
         ]  # fmt: skip
 
-    assert due() == [("request", 59, certificate_page)]
-    assert due(now + timedelta(days=60)) == [("call", -1, certificate_page)]
+    assert due() == [("request", 59, renewal_page)]
+    assert due(now + timedelta(days=60)) == [("call", -1, renewal_page)]
     assert due(now - timedelta(days=1)) == []
     new = request_key(environment="production")
     key_page = f"/admin/certificates/keypair/{new.pk}/change/"

@@ -63,7 +63,7 @@ def test_the_mail_says_which_certificate_ends_when_and_what_to_do(ending: Certif
         "A certificate ends soon, and nothing replaces it yet.\n\n"
         f"Common name: {name}\nUse: OAuth assertion\nEnvironment: test\nEnds: 2026-07-03 12:00 UTC\n\n"
         "What to do: Request a new certificate; it gets a key of its own.\n\n"
-        f"http://localhost/admin/certificates/certificate/{ending.pk}/change/\n"
+        f"http://localhost/admin/certificates/keypair/{ending.key_id}/renewal/\n"
     }
 
 
@@ -76,9 +76,9 @@ def test_a_pressing_mail_asks_for_an_answer(ending: Certificate, now: datetime, 
     facts = (
         f"Common name: {ending.key.common_name}\nUse: OAuth assertion\nEnvironment: test\n"
         "Ended: 2026-07-03 12:00 UTC\n\n"
-        "What to do: The certificate has ended, and a renewal must be handed in before that. Call the bank, say that "
-        "it has ended, then request a new certificate and submit it as a first one.\n\n"
-        f"http://localhost/admin/certificates/certificate/{ending.pk}/change/\n\n"
+        "What to do: The certificate has ended, and the bank takes renewals only before the end. Call the bank, say "
+        "that it has ended, then request a new certificate and submit it as a first one.\n\n"
+        f"http://localhost/admin/certificates/keypair/{ending.key_id}/renewal/\n\n"
     )
     page = f"http://localhost/admin/certificates/notice/{Notice.objects.get(threshold=0).pk}/change/\n"
     assert told == (

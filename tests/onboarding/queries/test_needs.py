@@ -161,7 +161,7 @@ def test_the_button_of_an_ending_certificate_is_the_next_act_of_its_renewal(
         ("Submit it to the bank", "us"),
         ("Wait for the bank, then install", "bank"),
         ("Prove it at the bank", "us"),
-        ("Ask for activation", "us"),
+        ("Activate", "us"),
         ("", ""),
     ]
 
