@@ -45,7 +45,7 @@ def request_links(key: KeyPair) -> SafeString:
          one.get_state_display(), f"{one.expires_at:%Y-%m-%d %H:%M}")
         for one in open_requests(key)
     )  # fmt: skip
-    return format_html_join("; ", '<a href="{}">{}</a>: {}, until {} UTC', rows)
+    return format_html_join("; ", '<a class="lk-link" href="{}">{}</a>: {}, until {} UTC', rows)
 
 
 def _may_ask(act: Act, key: KeyPair, *states: str) -> bool:
@@ -102,7 +102,7 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         Button(name="decline", label="Decline", operation=operations.decline, permission=permits.MAY_DECIDE,
                reason=True, style="danger", when=lambda one: one.state == ApprovalState.REQUESTED),
         Button(name="withdraw", label="Withdraw", operation=operations.withdraw, permission=permits.MAY_ASK,
-               reason=True, when=lambda one: one.state in UNDECIDED),
+               reason=True, style="secondary", when=lambda one: one.state in UNDECIDED),
         Button(name="export", label="Download the key", operation=operations.export_key, form=PassphraseForm,
                permission=permits.MAY_ASK, style="danger",
                when=lambda one: one.act == Act.EXPORT and one.state == ApprovalState.APPROVED,
@@ -165,6 +165,12 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             return super().get_form(request, obj, change, **kwargs)
         return type("AskForVersionForm", (KeyringForm,), {"actor": Actor.user(request.user)})
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        # One request, one button: nobody asks for two versions in a row.
+        plain = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **plain})
+        return response
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form's operation has saved it."""
 
@@ -188,7 +194,10 @@ class ApprovalAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     def key_link(self, approval: Any) -> SafeString:
         url = reverse("admin:certificates_keypair_change", args=[approval.key_id])
         return format_html(
-            '<a href="{}">{}</a>, public key {}', url, approval.key.common_name, approval.key.spki_sha256
+            '<a class="lk-link" href="{}">{}</a>, public key {}',
+            url,
+            approval.key.common_name,
+            approval.key.spki_sha256,
         )
 
     @admin.display(description="environment")

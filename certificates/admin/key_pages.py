@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from audit.transitions import TransitionAdmin
 from certificates.admin import checker, downloads, guide_pages, request_pages, track
 from certificates.admin.approvals import open_requests
-from certificates.models import LIVE, Act, KeyPair, KeyState
+from certificates.models import LIVE, KeyPair, KeyState
 
 READS = ("GET", "HEAD")
 
@@ -75,7 +75,9 @@ class KeyPages(TransitionAdmin):
     ) -> HttpResponse:
         key = self.get_object(request, object_id)  # type: ignore[attr-defined]
         context = {**(extra_context or {}), "key_links": _links(request, key) if key else []}
-        context["lead"] = _lead(key) if key else None
+        context["lead"] = lead = _lead(request, key) if key else None
+        if lead is not None:  # one way there is enough
+            context["key_links"] = [link for link in context["key_links"] if link[0] != lead["url"]]
         return super().change_view(request, object_id, form_url, context)
 
     def offer(self, request: HttpRequest, key: KeyPair, name: str) -> str:
@@ -84,15 +86,17 @@ class KeyPages(TransitionAdmin):
         return self._act_url(key, button) if button and self._offered(request, key, button) else ""
 
 
-def _lead(key: KeyPair) -> dict[str, str] | None:
+def _lead(request: HttpRequest, key: KeyPair) -> dict[str, str] | None:
     """Return the page that leads on where that is not an act on this very key."""
-    asked = open_requests(key).filter(act=Act.ACTIVATE).first()
+    asked = open_requests(key).first()
     if asked is not None:
         url = reverse("admin:certificates_approval_change", args=[asked.pk])
         return {"url": url, "label": "See what was asked for"}
     certificate = getattr(key, "certificate", None)
-    turn = track.renewal(key, certificate, now=timezone.now()) if certificate else None
-    return {"url": turn.url, "label": "Renew, step by step"} if turn and turn.url else None
+    if certificate is None or not request.user.has_perm("certificates.request_keypair"):
+        return None
+    turn = track.renewal(key, certificate, now=timezone.now())
+    return {"url": turn.url, "label": "Renew"} if turn.url else None
 
 
 def _links(request: HttpRequest, key: KeyPair) -> list[tuple[str, str, bool]]:

@@ -82,6 +82,10 @@ def renewal(key: KeyPair, certificate: Certificate, *, now: datetime) -> Turn:
 
 def turn(key: KeyPair) -> Turn:
     """Return whose turn it is with this key and what they are to do, as far as its state tells."""
+    if key.state == KeyState.ACTIVE and key.proven_at is None:
+        return Turn(
+            US, "Us", "The key is in use, but was never proven: prove at the bank that it lets us in."
+        )
     return _TURNS[KeyState(key.state)] if key.state != KeyState.CERTIFIED else _certified(key)
 
 

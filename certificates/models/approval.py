@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 
 from django.db import models
+from django.utils.text import capfirst
 from django_fsm import FSMField, transition
 
 from audit.workflow import Workflow
@@ -85,7 +86,7 @@ class Approval(Workflow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_act_display()}: {self.key or self.target}"
+        return f"{capfirst(self.get_act_display())}: {self.key or self.target}"
 
     @transition(field=state, source=ApprovalState.REQUESTED, target=ApprovalState.APPROVED,
                 permission="certificates.decide_approval")  # fmt: skip

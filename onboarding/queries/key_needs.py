@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from certificates import queries as certificates
 from certificates import renewal, watch
@@ -75,9 +76,10 @@ def approvals_wanted(user: Any, *, now: datetime) -> Iterator[NeedsMe]:
     """Yield the requests of others that this person may decide."""
     for approval in certificates.decidable(user=user, now=now):
         hours = int((approval.expires_at - now).total_seconds() // 3600)
+        named = approval.key.common_name if approval.key else approval.target
         yield NeedsMe(
             kind="Approval wanted",
-            subject=f"{approval.get_act_display()}: {approval.key.common_name if approval.key else approval.target}",
+            subject=f"{capfirst(approval.get_act_display())}: {named}",
             url=reverse("admin:certificates_approval_change", args=[approval.pk]),
             reason=f"Somebody asked: {approval.reason}",
             consequence="It takes a second person, and the request lapses.",

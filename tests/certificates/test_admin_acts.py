@@ -247,7 +247,7 @@ def test_what_leads_on_is_the_first_thing_offered(
         ["", "Prove at the bank"],
         ["", "Ask for activation"],
         ["See what was asked for", "Prove at the bank"],
-        ["Renew, step by step", "Prove at the bank"],
+        ["Renew", "Prove at the bank"],
     ]
 
 

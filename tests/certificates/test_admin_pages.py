@@ -125,7 +125,10 @@ def test_what_was_accepted_and_what_failed_is_said(
 @pytest.mark.parametrize(
     ("ends", "wanted"),
     [
-        (timedelta(days=61), "Nobody The key is in use."),
+        (
+            timedelta(days=61),
+            "Us The key is in use, but was never proven: prove at the bank that it lets us in.",
+        ),
         (timedelta(days=40), "Us Request a new certificate; it gets a key of its own. Renewal, step by step"),
         (
             timedelta(hours=-2),

@@ -66,7 +66,7 @@ def test_whoever_may_decide_is_told_what_others_asked_for(people: dict[str, Any]
     (row,) = rows["admin"]
     assert (row.kind, row.subject, row.url, row.reason, row.age, row.action) == (
         "Approval wanted",
-        f"destroy a private key: {key.common_name}",
+        f"Destroy a private key: {key.common_name}",
         f"/admin/certificates/approval/{asked.pk}/change/",
         "Somebody asked: Not needed any more.",
         "70 hours left",
