@@ -17,7 +17,7 @@ ARGS ?=
 # A file stays with one process: what its tests share (banks, keys, clusters) is made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test coverage check format services-test browser-test fresh-test bench lock pictures clean
+.PHONY: help setup demo test coverage check format services-test browser-test fresh-test bench lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile

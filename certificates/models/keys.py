@@ -102,6 +102,7 @@ class KeyPair(Workflow):
     destroyed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "key"
         default_permissions = ("view", "change")
         permissions = [
             ("request_keypair", "Can request a certificate for a new key"),

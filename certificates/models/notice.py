@@ -26,6 +26,7 @@ class Notice(models.Model):
     acknowledged_by = models.CharField(max_length=90, blank=True, help_text="Who takes care of it.")
 
     class Meta:
+        verbose_name = "expiry notice"
         default_permissions = ("view", "change")
         permissions = [("acknowledge_notice", "Can acknowledge that a certificate ends")]
         constraints = [
@@ -91,6 +92,7 @@ class NoticeMail(models.Model):
     problem = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = "expiry mail"
         ordering = ["-queued_at", "-pk"]
         default_permissions = ("view", "change")
         permissions = [("resend_noticemail", "Can send a failed certificate mail again, or give it up")]

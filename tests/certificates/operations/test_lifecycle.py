@@ -84,7 +84,7 @@ def test_in_test_a_key_that_takes_over_must_be_proven(install: Install, now: dat
 
 def test_an_active_key_cannot_be_activated_again(install: Install, now: datetime, actor: Actor) -> None:
     key = install().key
-    with pytest.raises(TransitionRefused, match="while this key pair is “active”"):
+    with pytest.raises(TransitionRefused, match="while this key is “active”"):
         operations.activate_key(pk=key.pk, actor=actor, now=now)
 
 
