@@ -51,6 +51,9 @@ class Connection(Workflow):
     not_before = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="The bank asked not to be called before this moment."
     )
+    legal_hold = models.BooleanField(
+        default=False, editable=False, help_text="Raw answers are kept, whatever their age."
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -61,6 +64,7 @@ class Connection(Workflow):
             ("activate_connection", "Can activate a connection"),
             ("pause_connection", "Can pause and resume a connection"),
             ("close_connection", "Can close a connection"),
+            ("set_legal_hold", "Can set and lift the legal hold on raw answers"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -20,6 +20,7 @@ class FindingKind(models.TextChoices):
     INCOMPLETE_ANSWER = "incomplete_answer", "Incomplete answer from the bank"
     UNPROVEN_CHANGE = "unproven_change", "Change that no balance proves"
     HELD_PULL = "held_pull", "Pull held for an answer"
+    CONTRADICTING_CODE = "contradicting_code", "Code of the other direction"
     BANK_REFUSED = "bank_refused", "Refused by the bank"
     BALANCES_REFUSED = "balances_refused", "Balances refused by the bank"
     GAVE_UP = "gave_up", "Pull given up"

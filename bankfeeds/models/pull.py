@@ -58,6 +58,12 @@ class Pull(Workflow):
     lease_owner = models.CharField(max_length=160, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    claims = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Each time a worker took it: the business date, the answer it had, and the windows it booked.",
+    )
     answer = models.CharField(max_length=16, choices=Answer.choices, blank=True, default="")
     suspects = models.CharField(
         max_length=64, blank=True, help_text="Fingerprint of the lines it was held for."
@@ -119,6 +125,9 @@ class Pull(Workflow):
     @transition(field=state, source=["queued", "failed", "fetching"], target="fetching")
     def claim(self, *, owner: str, expires_at: datetime, at: datetime, today: date) -> None:
         """A worker takes it. Counted here, before anything is tried, so that a pull that kills its worker ends."""
+        # What the worker before it has booked is counted in ``windows`` until here, and nowhere else.
+        earlier = [*self.claims[:-1], {**self.claims[-1], "windows": self.windows}] if self.claims else []
+        self.claims = [*earlier, {"today": today.isoformat(), "answer": self.answer}]
         self.lease_owner, self.lease_expires_at = owner, expires_at
         self.attempts += 1
         self.started_at, self.today = at, today
@@ -176,7 +185,10 @@ class Pull(Workflow):
 
 
 class RawPage(models.Model):
-    """One answer of the bank, byte for byte (compressed with zlib), and what was asked. Written before it is read."""
+    """One answer of the bank, byte for byte (compressed with zlib), and what was asked. Written before it is read.
+
+    ``attempt`` counts the workers that ever took the pull, from 1: the place in the pull's ``claims``.
+    """
 
     pull = models.ForeignKey(Pull, on_delete=models.PROTECT, related_name="pages")
     attempt = models.PositiveIntegerField()

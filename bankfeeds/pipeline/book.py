@@ -75,7 +75,7 @@ def book_window(*, pull_id: UUID | str, owner: str, reading: Reading, actor: Act
             booked = Booked(read=reading.lines.read, held=reading.lines.read)
             causes, settled, days = [], set(), 0
         else:
-            booked, causes, settled, days = _book(account, pull, reading, now)
+            booked, causes, settled, days = apply(account, pull, reading, now)
         booked.check()
         _count(pull, booked, now)
         opened = open_findings(causes, connection=account.connection, account=account, pull=pull, now=now)
@@ -108,9 +108,13 @@ def _locked(pull_id: UUID | str, owner: str) -> tuple[Pull, Account]:
     return pull, account
 
 
-def _book(
+def apply(
     account: Account, pull: Pull, reading: Reading, now: datetime
 ) -> tuple[Booked, list[Cause], set[str], int]:
+    """Write the reading's lines and days, inside the caller's transaction and under its locks.
+
+    Return the counts, the findings to open, the keys of findings that may be settled, and how many days changed.
+    """
     window, lines = reading.window, reading.lines
     coverage.observe(account, pull, reading.balances, now)
     known = ledger.known_lines(account, window.start, window.end, lines.lines)

@@ -213,7 +213,7 @@ def _keep(pull: Pull, pages: Sequence[Page]) -> None:
     RawPage.objects.bulk_create(
         RawPage(
             pull=pull,
-            attempt=pull.attempts,
+            attempt=len(pull.claims),
             kind=page.kind,
             number=page.number,
             request=dict(page.request),

@@ -23,7 +23,7 @@ from bankfeeds.pipeline.book import LeaseLost, book_window, renew_lease
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
 from bankfeeds.pipeline.normalise import BalanceAnswer
 from bankfeeds.pipeline.plan import Window
-from bankfeeds.pipeline.reading import Reading
+from bankfeeds.pipeline.reading import Reading, final_balances, finished, read, unfinished_day
 from bankfeeds.records import PostedLine
 
 log = structlog.get_logger("lockkeeper.bankfeeds")
@@ -156,36 +156,11 @@ def _read_group(errand: _Errand, client: Client, group: Sequence[Window]) -> lis
     for window in group:
         answers.append((window, fetch.transactions(client, errand.account, errand.pull, window)))
     balances = None if group[0].current_day else _balances(errand, client, group)
-    readings = [
-        Reading(
-            window=window,
-            lines=normalise.lines(pages),
-            balances=balances,
-            read_at=min((page.received_at for page in pages), default=errand.clock()),
-        )
-        for window, pages in answers
-    ]
+    readings = [read(window, pages, balances, now=errand.clock()) for window, pages in answers]
     if not group[0].current_day:
-        readings = [one for one in (_finished(reading, errand.unfinished) for reading in readings) if one]
+        readings = [one for one in (finished(reading, errand.unfinished) for reading in readings) if one]
         _brake(errand, readings)
     return readings
-
-
-def _finished(reading: Reading, unfinished: date | None) -> Reading | None:
-    """Return the reading without the day the bank calls current: its lines are intraday, whatever was asked."""
-    if unfinished is None or reading.window.end < unfinished:
-        return reading
-    if reading.window.start >= unfinished:
-        return None
-    told = reading.lines
-    lines = [line for line in told.lines if line.as_of_date < unfinished]
-    rejections = [one for one in told.rejections if one.as_of_date is None or one.as_of_date < unfinished]
-    read = len(lines) + len(rejections) + told.repeated
-    return replace(
-        reading,
-        window=replace(reading.window, end=unfinished - timedelta(days=1)),
-        lines=replace(told, lines=lines, rejections=rejections, read=read),
-    )
 
 
 def _balances(errand: _Errand, client: Client, group: Sequence[Window]) -> BalanceAnswer | None:
@@ -194,13 +169,9 @@ def _balances(errand: _Errand, client: Client, group: Sequence[Window]) -> Balan
     page = fetch.balances(client, errand.account, errand.pull, start, end)
     answer = normalise.balances(page)
     _report_balances(errand, answer)
-    # The bank's business day ends when the bank says so, not at midnight. Only yesterday: a test bank whose data
-    # stands still calls days long past current.
-    yesterday = errand.pull.today - timedelta(days=1)
-    if any(one.current_day and one.as_of_date == yesterday for one in answer.days):
-        errand.unfinished = yesterday
-        answer = replace(answer, days=[one for one in answer.days if one.as_of_date < yesterday])
-    return None if answer.error else answer
+    now_unfinished = unfinished_day(answer, errand.pull.today)
+    errand.unfinished = now_unfinished or errand.unfinished
+    return final_balances(answer, now_unfinished)
 
 
 def _balance_span(group: Sequence[Window], today: date) -> tuple[date, date]:

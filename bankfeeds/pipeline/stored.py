@@ -1,0 +1,247 @@
+"""What the raw pages say happened: which answers each worker booked, in the order in which it booked them."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal, cast
+from uuid import UUID
+
+from django.db.models import Min, Q
+
+from bankfeeds.jpmorgan import wire
+from bankfeeds.jpmorgan.client import Page
+from bankfeeds.models import Account, Pull, RawPage
+from bankfeeds.pipeline import normalise
+from bankfeeds.pipeline.plan import BALANCE_DAYS, Window
+from bankfeeds.pipeline.reading import Reading, final_balances, finished, read, unfinished_day
+
+AT_ONCE = 16  # pages in memory besides those of the group at hand
+
+
+class PagesUnusable(Exception):
+    """A raw page is damaged or missing, so that nothing can be rebuilt; the message names it in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One worker's turn at a pull. ``windows``: how many it booked; None where nobody wrote that down.
+
+    ``newest``: the pull's own counts are those of this turn.
+    """
+
+    pull: Pull
+    number: int
+    today: date
+    answer: str
+    windows: int | None
+    newest: bool
+
+
+@dataclass(slots=True)
+class _Group:
+    """Windows and the balances over them, as they were asked for; the current day has none."""
+
+    walks: list[list[Page]] = field(default_factory=list)
+    balances: Page | None = None
+
+    @property
+    def windows(self) -> list[Window]:
+        return [_window(pages[0]) for pages in self.walks]
+
+    @property
+    def current_day(self) -> bool:
+        return bool(self.walks) and _is_current(self.walks[0][0])
+
+
+def claims(account: Account) -> Iterator[Claim]:
+    """Yield the turns that left pages, in the order in which they booked. Raises PagesUnusable.
+
+    Two workers never book one account at a time: who begins later books nothing before the earlier has lost the pull.
+    """
+    changed = Q(new__gt=0) | Q(amended__gt=0) | Q(renumbered__gt=0) | Q(withdrawn__gt=0)
+    bare = Pull.objects.filter(changed, account=account, pages=None).order_by("requested_at").first()
+    if bare is not None:
+        raise PagesUnusable(f"{_named(bare)} changed the ledger, but its raw pages are gone.")
+    pages = RawPage.objects.filter(pull__account=account).order_by()
+    turns = list(pages.values_list("pull", "attempt").annotate(first=Min("pk")).order_by("first"))
+    pulls = Pull.objects.in_bulk({pull for pull, _, _ in turns})
+    there: dict[UUID, set[int]] = defaultdict(set)
+    for pull_id, number, _ in turns:
+        there[pull_id].add(number)
+    for pull_id, numbers in there.items():
+        _check_none_is_missing(pulls[pull_id], numbers)
+    for pull_id, number, _ in turns:
+        yield _claim(pulls[pull_id], number)
+
+
+def readings(claim: Claim) -> Iterator[Reading]:
+    """Yield what the worker booked, in its order, the current day's windows among it. Raises PagesUnusable."""
+    found = 0
+    for reading in _all(claim):
+        if claim.windows is not None and found == claim.windows:
+            return  # it was stopped, or killed, before it booked this
+        found += 1
+        yield reading
+    if claim.windows is not None and found < claim.windows:
+        raise PagesUnusable(
+            f"{_named(claim.pull)} booked {claim.windows} windows, but the raw pages of only {found} are there."
+        )
+
+
+def _all(claim: Claim) -> Iterator[Reading]:
+    """Yield the readings of every whole group. A group's last reading waits for what follows it: ``last`` depends."""
+    done: set[date] = set()
+    unfinished: date | None = None
+    waiting: list[Reading] = []
+    run: list[Window] = []
+    for group in _groups(_pages(claim)):
+        fresh = not group.current_day and _begins_a_round(run, group.windows)
+        yield from _released(waiting, done, last=group.current_day or fresh)
+        balances = None
+        if group.balances is not None:
+            answer = normalise.balances(group.balances)
+            now_unfinished = unfinished_day(answer, claim.today)
+            unfinished = now_unfinished or unfinished
+            balances = final_balances(answer, now_unfinished)
+        windows = [_today(claim.today)] if group.current_day else group.windows
+        found = [
+            read(window, walk, balances, now=walk[0].received_at)
+            for window, walk in zip(windows, group.walks, strict=True)
+        ]
+        if group.current_day:
+            yield from _released(found, done, last=False)
+            waiting = []
+            continue
+        waiting = [one for one in (finished(reading, unfinished) for reading in found) if one]
+        run = group.windows
+    yield from _released(waiting, done, last=True)
+
+
+def _released(waiting: list[Reading], done: set[date], *, last: bool) -> Iterator[Reading]:
+    for reading in waiting:
+        done.update(reading.window.days())
+        yield replace(reading, asked=frozenset(done), last=last and reading is waiting[-1])
+    waiting.clear()
+
+
+def _begins_a_round(run: list[Window], windows: list[Window]) -> bool:
+    """Say whether these windows were planned anew after ``run``: one plan would have asked for both at once."""
+    if not run:
+        return True
+    return windows[0].start <= run[-1].end or windows[0].end - run[0].start < timedelta(days=BALANCE_DAYS)
+
+
+def _groups(pages: Iterable[Page]) -> Iterator[_Group]:
+    """Yield the whole groups. Windows whose balances never came were not booked: their worker ended before."""
+    group = _Group()
+    for page in pages:
+        if group.current_day and (page.kind == "balances" or page.number == 1):
+            yield _checked(group)
+            group = _Group()
+        if page.kind == "balances":
+            group.balances = page
+            yield _checked(group)
+            group = _Group()
+        elif page.number == 1:
+            group.walks.append([page])
+        elif group.walks:
+            group.walks[-1].append(page)
+        else:
+            raise PagesUnusable(f"The raw page before page {page.number} of {_asked(page)} is missing.")
+    if group.current_day:
+        yield _checked(group)
+
+
+def _checked(group: _Group) -> _Group:
+    """Return the group. Raises PagesUnusable unless each walk is as whole as it was when it was stored."""
+    if not group.walks and group.balances is not None:
+        raise PagesUnusable(
+            f"The raw pages of the lines before the balances of {_asked(group.balances)} are missing."
+        )
+    for walk in group.walks:
+        held = sum(len(wire.transactions_page(page.body).data) for page in walk)
+        numbers = [page.number for page in walk]
+        if numbers != list(range(1, len(walk) + 1)) or held != walk[0].total_records:
+            raise PagesUnusable(f"Of the raw pages of {_asked(walk[0])} some are missing.")
+    return group
+
+
+def _pages(claim: Claim) -> Iterator[Page]:
+    rows = RawPage.objects.filter(pull=claim.pull, attempt=claim.number).order_by("pk")
+    for row in rows.iterator(chunk_size=AT_ONCE):
+        yield _page(row)
+
+
+def _page(row: RawPage) -> Page:
+    try:
+        body = row.content()
+    except zlib.error:
+        body = b""
+    if hashlib.sha256(body).hexdigest() != row.sha256:
+        raise PagesUnusable(
+            f"Raw page {row.pk} ({row.kind}, page {row.number}, received {row.received_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"{row.pull}) is not what the bank sent: its SHA-256 does not match its bytes."
+        )
+    pages = records = 1
+    try:
+        if row.kind == "transactions":
+            said = wire.transactions_page(body).pagination
+            pages, records = said.total_pages, said.total_records
+    except wire.WireError as error:
+        raise PagesUnusable(f"Raw page {row.pk} ({row.pull}) cannot be read: {error}") from None
+    return Page(
+        kind=cast(Literal["transactions", "balances"], row.kind),
+        request=row.request,
+        body=body,
+        received_at=row.received_at,
+        number=row.number,
+        total_pages=pages,
+        total_records=records,
+    )
+
+
+def _claim(pull: Pull, number: int) -> Claim:
+    newest = number == (len(pull.claims) or pull.attempts)
+    said = pull.claims[number - 1] if 0 < number <= len(pull.claims) else {}
+    return Claim(
+        pull=pull,
+        number=number,
+        today=date.fromisoformat(said["today"]) if "today" in said else pull.today,
+        answer=said.get("answer", pull.answer),
+        windows=pull.windows if newest else said.get("windows"),
+        newest=newest,
+    )
+
+
+def _check_none_is_missing(pull: Pull, there: set[int]) -> None:
+    for number in range(1, len(pull.claims) + 1):
+        if number not in there and _claim(pull, number).windows:
+            raise PagesUnusable(
+                f"{_named(pull)} booked windows in its turn {number}, but their raw pages are gone."
+            )
+
+
+def _window(page: Page) -> Window:
+    start, end = str(page.request["startDate"]), str(page.request["endDate"])
+    return Window(start=date.fromisoformat(start), end=date.fromisoformat(end))
+
+
+def _today(day: date) -> Window:
+    return Window(start=day, end=day, current_day=True)
+
+
+def _is_current(page: Page) -> bool:
+    return page.kind == "transactions" and "startDate" not in page.request
+
+
+def _asked(page: Page) -> str:
+    return f"{page.request.get('startDate', 'the current day')} to {page.request.get('endDate', 'now')}"
+
+
+def _named(pull: Pull) -> str:
+    return f"The {pull} of {pull.requested_at:%Y-%m-%d %H:%M} UTC"
