@@ -19,7 +19,7 @@ def register_checks() -> None:
 
 def check_feeds(**_: Any) -> list[CheckMessage]:
     """Return what stands between this configuration and a working feed."""
-    return [*_queue(), *_time(), *_packages()]
+    return [*_queue(), *_retention(), *_time(), *_packages()]
 
 
 def _queue() -> list[CheckMessage]:
@@ -29,6 +29,12 @@ def _queue() -> list[CheckMessage]:
     elif settings.QUEUE_BROKER == "redis" and not settings.REDIS_URL:
         found.append(Error("QUEUE_BROKER is redis, but REDIS_URL is not set.", id="bankfeeds.E002"))
     return found
+
+
+def _retention() -> list[CheckMessage]:
+    if settings.RAW_PAGE_DAYS >= 1:
+        return []
+    return [Error("RAW_PAGE_DAYS is less than one day: nothing could be looked up.", id="bankfeeds.E006")]
 
 
 def _time() -> list[CheckMessage]:

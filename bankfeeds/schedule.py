@@ -10,16 +10,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import QuerySet
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from audit.recording import Actor
+from audit.recording import Actor, record
 from bankfeeds import queries
-from bankfeeds.models import Heartbeat, Pull, RawPage
+from bankfeeds.models import BalanceObservation, Connection, Day, Heartbeat, Pull, RawPage
 from bankfeeds.operations import pulls
-
-KEEP_UNCHANGED_DAYS = 35
 
 
 def tick(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
@@ -69,7 +69,7 @@ def ensure_schedule(name: str, func: str, minutes: int) -> None:
 
 def ensure_schedules(**_: Any) -> None:
     """Lay down this app's schedules; called after every migration and at every start of a worker."""
-    if Schedule._meta.db_table not in connection.introspection.table_names():
+    if Schedule._meta.db_table not in database.introspection.table_names():
         return  # one app alone was migrated; the queue's tables come later
     ensure_schedule("bankfeeds tick", "bankfeeds.tasks.tick", 1)
     ensure_schedule("bankfeeds prune", "bankfeeds.tasks.prune", 24 * 60)
@@ -78,16 +78,50 @@ def ensure_schedules(**_: Any) -> None:
     ensure_schedule("certificates watch", "certificates.tasks.warn_expiring_certificates", 60)
 
 
-def prune(*, now: datetime) -> int:
-    """Remove raw answers that changed nothing and are older than 35 days; return how many."""
-    unchanged = Pull.objects.filter(
-        state="booked", new=0, amended=0, renumbered=0, withdrawn=0, rejected=0, held=0
+def prune(*, actor: Actor, now: datetime) -> int:
+    """Remove raw answers that changed nothing and are older than RAW_PAGE_DAYS; return how many.
+
+    Of a pull all go or none. Connections under a legal hold keep everything. What stays rebuilds the same ledger.
+    """
+    return sum(
+        _prune(pk, actor, now) for pk in Connection.objects.values_list("pk", flat=True).order_by("pk")
     )
-    old = RawPage.objects.filter(
-        received_at__lt=now - timedelta(days=KEEP_UNCHANGED_DAYS), pull__in=unchanged
+
+
+def _prune(pk: int, actor: Actor, now: datetime) -> int:
+    with transaction.atomic():
+        # The row, so that a hold set at this moment either comes first or finds what is left.
+        connection = Connection.objects.select_for_update().get(pk=pk)
+        if connection.legal_hold:
+            return 0
+        before = now - timedelta(days=settings.RAW_PAGE_DAYS)
+        found = RawPage.objects.filter(
+            pull__in=_unchanged(connection).filter(finished_at__lt=before)
+        ).delete()[0]
+        if found:
+            told = {"pages": found, "older_than_days": settings.RAW_PAGE_DAYS}
+            record(verb="bankfeeds.raw_pages_pruned", actor=actor, subject=connection, now=now, data=told)
+    return found
+
+
+def _unchanged(connection: Connection) -> QuerySet[Pull]:
+    """Return the pulls that brought neither lines nor balances nor a change of a day as it stands."""
+    pulls = Pull.objects.filter(
+        account__connection=connection,
+        state="booked",
+        new=0,
+        amended=0,
+        renumbered=0,
+        withdrawn=0,
+        rejected=0,
+        held=0,
     )
-    return old.delete()[0]
+    # A quiet pull's balances may be what a later withdrawal was proven by, when the bank did not state them again.
+    told = BalanceObservation.objects.filter(account__connection=connection).values("pull")
+    known = Day.objects.filter(account__connection=connection, pull__isnull=False)
+    judged = known.exclude(state__in=["missing", "provisional"]).values("pull")
+    return pulls.exclude(pk__in=told).exclude(pk__in=judged)
 
 
 def _can_skip() -> bool:
-    return bool(connection.features.has_select_for_update_skip_locked)
+    return bool(database.features.has_select_for_update_skip_locked)

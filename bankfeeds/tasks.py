@@ -45,4 +45,4 @@ def pull_account(pull_id: str) -> None:
 
 def prune() -> None:
     """Once a day: forget raw answers that changed nothing."""
-    schedule.prune(now=timezone.now())
+    schedule.prune(actor=Actor.task("prune"), now=timezone.now())

@@ -16,6 +16,7 @@ APPROVALS = frozenset(
         "bankfeeds.activate_connection",
         "bankfeeds.answer_held_pull",
         "bankfeeds.close_connection",
+        "bankfeeds.set_legal_hold",
         "certificates.activate_keypair",
         "certificates.change_keyring",
         "certificates.decide_approval",

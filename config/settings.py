@@ -185,6 +185,9 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "cache"}
 }
 
+# How long raw answers of the bank are kept that changed nothing; all others are kept for ever.
+RAW_PAGE_DAYS = env.int("RAW_PAGE_DAYS", default=35)
+
 QUEUE_BROKER = env.str("QUEUE_BROKER", default="orm")  # orm | redis; the rows decide what is due, either way
 Q_CLUSTER: dict[str, Any] = {
     "name": "lockkeeper",

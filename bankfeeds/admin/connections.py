@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -31,7 +32,7 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     actions = None
     form = ConnectionForm
     fieldsets = (
-        (None, {"fields": ("label", "environment", "state", "failing", "not_before")}),
+        (None, {"fields": ("label", "environment", "state", "legal_hold", "failing", "not_before")}),
         ("Feed", {"fields": ("account_table", "coverage", "last_pulls", "history_start")}),
         (
             "Bank",
@@ -78,6 +79,12 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         Button(name="close", label="Close", operation=operations.close_connection, reason=True, style="danger",
                permission="bankfeeds.close_connection", when=lambda one: one.state != "closed",
                warning="A closed connection is never pulled again. Its ledger stays."),
+        Button(name="hold", label="Set legal hold", operation=partial(operations.set_legal_hold, on=True), reason=True,
+               permission="bankfeeds.set_legal_hold", when=lambda one: not one.legal_hold,
+               warning="Every raw answer of the bank is kept from now on, whatever its age."),
+        Button(name="unhold", label="Lift legal hold", operation=partial(operations.set_legal_hold, on=False),
+               reason=True, permission="bankfeeds.set_legal_hold", when=lambda one: one.legal_hold, style="danger",
+               warning="Raw answers that changed nothing and are past their age are removed at the next daily prune."),
     )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

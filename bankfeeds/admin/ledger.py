@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 
 from audit.transitions import ReadOnlyAdmin
 from bankfeeds.admin.connections import table
+from bankfeeds.bai import describe
 from bankfeeds.models import BalanceObservation, Day, Line, RejectedLine
 from bankfeeds.reports import amount_text
 
@@ -73,13 +74,13 @@ class DayAdmin(_Ledger):
 @admin.register(Line)
 class LineAdmin(_Ledger):
     list_display = (
-        "as_of_date", "connection", "account", "direction", "money", "currency", "bai_code", "description",
+        "as_of_date", "connection", "account", "direction", "money", "currency", "code", "description",
         "transaction_id", "state", "revision",
     )  # fmt: skip
     list_filter = (SPAN, "state", "direction", "account__connection")
     search_fields = ("=transaction_id", "=bank_reference", "=customer_reference")
     fields = (
-        "connection", "account", "as_of_date", "direction", "money", "currency", "bai_code", "bank_reference",
+        "connection", "account", "as_of_date", "direction", "money", "currency", "code", "code_group", "bank_reference",
         "customer_reference", "description", "check_number", "value_date", "reversal", "transaction_id", "other_ids",
         "state", "revision", "earlier", "first_pull", "last_changed_pull",
     )  # fmt: skip
@@ -87,6 +88,14 @@ class LineAdmin(_Ledger):
     @admin.display(description="amount")
     def money(self, line: Line) -> str:
         return amount_text(line.amount, line.currency)
+
+    @admin.display(description="BAI code", ordering="bai_code")
+    def code(self, line: Line) -> str:
+        return str(describe(line.bai_code)) or "–"
+
+    @admin.display(description="group of the code")
+    def code_group(self, line: Line) -> str:
+        return describe(line.bai_code).group or "unknown"
 
     @admin.display(description="earlier ids")
     def other_ids(self, line: Line) -> str:

@@ -12,6 +12,7 @@ from bankfeeds.operations.connections import (
     pause_connection,
     request_certificate,
     resume_connection,
+    set_legal_hold,
 )
 from bankfeeds.operations.findings import accept_finding, resolve_finding
 from bankfeeds.operations.keys import prove_keys
@@ -46,5 +47,6 @@ __all__ = [
     "resolve_finding",
     "resume_connection",
     "retry_pull",
+    "set_legal_hold",
     "start_pull",
 ]

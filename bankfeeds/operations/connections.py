@@ -168,6 +168,23 @@ def close_connection(*, pk: int, actor: Actor, now: datetime, reason: str) -> Co
     return perform(Connection.objects.get(pk=pk), "close", actor=actor, now=now, reason=reason)
 
 
+def set_legal_hold(*, pk: int, on: bool, reason: str, actor: Actor, now: datetime) -> Connection:
+    """Keep every raw answer of the connection from now on, or let old ones go again. Raises OperationRefused."""
+    if actor.account is not None and not actor.account.has_perm("bankfeeds.set_legal_hold"):
+        raise PermissionMissing("You may not do this: it needs the right “bankfeeds.set_legal_hold”.")
+    if not reason.strip():
+        raise OperationRefused("Say why the legal hold is set or lifted.", missing=["a reason"])
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update().get(pk=pk)
+        if connection.legal_hold == on:
+            raise OperationRefused(f"{connection.label} is {'already' if on else 'not'} under a legal hold.")
+        connection.legal_hold = on
+        connection.save(update_fields=["legal_hold"])
+        verb = "bankfeeds.legal_hold_set" if on else "bankfeeds.legal_hold_lifted"
+        record(verb=verb, actor=actor, subject=connection, now=now, reason=reason)
+    return connection
+
+
 def _problems(facts: NewConnection) -> list[str]:
     found = []
     if not re.fullmatch(LABEL, facts.label):

@@ -8,6 +8,7 @@ from datetime import date
 
 from django.db.models import Q
 
+from bankfeeds.bai import describe
 from bankfeeds.models import Account, Pull, RejectedLine
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.pipeline.arbitrate import Doubt, Verdicts
@@ -22,6 +23,9 @@ def doubts_and_rejections(
     """Keep the rejected records and return the findings of this window, and the keys of those it may have settled."""
     causes = [_withdrawn(ours.transaction_id, ours.as_of_date) for ours in verdicts.withdrawn]
     settled: set[str] = set()
+    contradicting, agreeing = _contradictions(account, window, lines, verdicts)
+    causes += contradicting
+    settled |= agreeing
     for day in window.days():
         for kind in (FindingKind.INCOMPLETE_ANSWER, FindingKind.UNPROVEN_CHANGE, FindingKind.REJECTED_LINES):
             settled.add(finding_key(kind, account, day))
@@ -33,6 +37,38 @@ def doubts_and_rejections(
     for doubt in verdicts.doubts:
         causes.append(_doubt(doubt.doubt, doubt.as_of_date, doubt.missing, doubt.held))
     return causes + _keep_rejections(account, pull, window, lines), settled
+
+
+def _contradictions(
+    account: Account, window: Window, lines: Lines, verdicts: Verdicts
+) -> tuple[list[Cause], set[str]]:
+    """Return a finding per day on which such a line came or changed, and the keys of the days that have none.
+
+    The line is booked as the bank directs it. A day whose lines are as they were is not told again: a person may
+    have accepted it.
+    """
+    codes: dict[date, dict[str, str]] = {}
+    wrong = set(lines.contradictions)
+    for line in lines.lines:
+        if line.transaction_id in wrong:
+            codes.setdefault(line.as_of_date, {})[line.transaction_id] = (
+                f"{describe(line.bai_code)} as {line.direction}"
+            )
+    written = {line.transaction_id for line in (*verdicts.new, *(bank for bank, _ in verdicts.amended))}
+    causes = [
+        Cause(
+            kind=FindingKind.CONTRADICTING_CODE,
+            as_of_date=day,
+            sentence=f"{len(found)} line{'s' if len(found) > 1 else ''} of {day} carr{'y' if len(found) > 1 else 'ies'} "
+            f"a BAI code of the other direction ({'; '.join(sorted(set(found.values()))[:3])}); booked as the bank "
+            "directs them.",
+            data={"transaction_ids": sorted(found)[:50]},
+        )
+        for day, found in sorted(codes.items())
+        if written.intersection(found)
+    ]
+    clear = set(window.days()) - codes.keys()
+    return causes, {finding_key(FindingKind.CONTRADICTING_CODE, account, day) for day in clear}
 
 
 def _keep_rejections(account: Account, pull: Pull, window: Window, lines: Lines) -> list[Cause]:

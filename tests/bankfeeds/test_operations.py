@@ -175,3 +175,23 @@ def test_the_database_itself_refuses_a_second_open_pull_and_counts_that_do_not_a
         Pull.objects.update(read=3, same=1, new=1)
     Pull.objects.update(read=2, same=1, new=1, state="booked")
     Pull.objects.create(**facts)
+
+
+@pytest.mark.parametrize(
+    ("held", "on", "reason", "sentence"),
+    [
+        (False, True, " ", "Say why the legal hold is set or lifted."),
+        (True, True, "Again.", "harbor-kettle is already under a legal hold."),
+        (False, False, "Never set.", "harbor-kettle is not under a legal hold."),
+    ],
+)
+def test_a_legal_hold_is_changed_for_a_reason_or_not_at_all(
+    held: bool, on: bool, reason: str, sentence: str
+) -> None:
+    connection = create()
+    Connection.objects.update(legal_hold=held)
+    with pytest.raises(OperationRefused) as refused:
+        operations.set_legal_hold(pk=connection.pk, on=on, reason=reason, actor=ACTOR, now=timezone.now())
+    assert refused.value.sentence == sentence
+    assert Connection.objects.get().legal_hold is held
+    assert not AuditEntry.objects.filter(verb__startswith="bankfeeds.legal_hold").exists()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from audit.models import AuditEntry
 from bankfeeds import operations, queries, schedule, tasks
 from bankfeeds.bank_dates import business_date
 from bankfeeds.models import Account, Connection, Heartbeat, Line, Pull, RawPage
@@ -149,8 +152,43 @@ def test_schedules_are_laid_down_once_and_kept_as_wanted() -> None:
 def test_old_answers_that_changed_nothing_are_forgotten_and_the_others_kept(harbor: Feed) -> None:
     first, second = harbor.pull(), harbor.pull()
     later = timezone.now() + timedelta(days=36)
-    assert schedule.prune(now=timezone.now()) == 0
-    assert schedule.prune(now=later) > 0
+    assert schedule.prune(actor=ACTOR, now=timezone.now()) == 0
+    assert schedule.prune(actor=ACTOR, now=later) > 0
     assert RawPage.objects.filter(pull=first).exists()
     assert not RawPage.objects.filter(pull=second).exists()
     assert Account.objects.count() == 2
+
+
+def test_of_a_pull_all_raw_answers_go_or_none_and_the_age_is_a_setting(harbor: Feed, settings: Any) -> None:
+    harbor.pull()
+    second = harbor.pull()
+    settings.RAW_PAGE_DAYS = 3
+    assert second.finished_at is not None
+    oldest = RawPage.objects.filter(pull=second).order_by("received_at").first()
+    assert oldest is not None
+    assert schedule.prune(actor=ACTOR, now=oldest.received_at + timedelta(days=3, microseconds=1)) == 0
+    gone = RawPage.objects.filter(pull=second).count()
+    assert schedule.prune(actor=ACTOR, now=second.finished_at + timedelta(days=3, microseconds=1)) == gone
+    entry = AuditEntry.objects.get(verb="bankfeeds.raw_pages_pruned")
+    assert (entry.subject_key, json.loads(entry.data)) == (
+        str(harbor.connection.pk),
+        {"pages": gone, "older_than_days": 3},
+    )
+
+
+def test_under_a_legal_hold_no_raw_answer_goes(harbor: Feed) -> None:
+    harbor.pull()
+    second = harbor.pull()
+    later = timezone.now() + timedelta(days=4000)
+    hold = partial(operations.set_legal_hold, pk=harbor.connection.pk, actor=ACTOR, now=later)
+    hold(on=True, reason="A claim is in court.")
+    assert schedule.prune(actor=ACTOR, now=later) == 0
+    assert RawPage.objects.filter(pull=second).exists()
+    hold(on=False, reason="It was settled.")
+    assert schedule.prune(actor=ACTOR, now=later) > 0
+    assert list(
+        AuditEntry.objects.filter(verb__startswith="bankfeeds.legal_hold").values_list("verb", "reason")
+    ) == [
+        ("bankfeeds.legal_hold_set", "A claim is in court."),
+        ("bankfeeds.legal_hold_lifted", "It was settled."),
+    ]

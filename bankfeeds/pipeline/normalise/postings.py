@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bankfeeds.bai import describe
 from bankfeeds.jpmorgan import wire
 from bankfeeds.jpmorgan.client import Page
 from bankfeeds.money import MoneyError, exact
@@ -23,11 +24,6 @@ from bankfeeds.pipeline.normalise.fields import (
 from bankfeeds.records import Direction, PostedLine, Rejection
 
 _DIRECTIONS: dict[str, Direction] = {"CREDIT": "CREDIT", "DEBIT": "DEBIT"}
-# BAI2 detail codes; 700 and above are loans and custom codes, which have no direction of their own.
-_BAI_DIRECTIONS: tuple[tuple[range, Direction], ...] = (
-    (range(100, 400), "CREDIT"),
-    (range(400, 700), "DEBIT"),
-)
 
 Narrative = tuple[tuple[str, str], ...]
 
@@ -154,5 +150,5 @@ def _reference(name: str, reference: wire.Reference | None) -> str:
 
 
 def _contradicts(line: PostedLine) -> bool:
-    code = int(line.bai_code) if line.bai_code.isascii() and line.bai_code.isdigit() else 0
-    return any(code in codes and line.direction != direction for codes, direction in _BAI_DIRECTIONS)
+    direction = describe(line.bai_code).direction
+    return direction is not None and direction != line.direction
