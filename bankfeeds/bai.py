@@ -48,15 +48,16 @@ _TABLE = {
         594* Total ATM debits | 595 ATM debit""",
     "Instant payments": """158 Real-time payment credit""",
     "Deposits": """
-        170* Total other cheque deposits | 171 Loan deposit | 172 Deposit correction | 173 Bank-prepared deposit
-        174 Other deposit | 175 Cheque deposit package | 176 Re-presented cheque deposit | 178* List post credits
+        170* Total other check deposits | 171 Loan deposit | 172 Deposit correction | 173 Bank-prepared deposit
+        174 Other deposit | 175 Check deposit package | 176 Re-presented check deposit | 178* List post credits
         182* Total bank-prepared deposits | 184 Draft deposit | 185* Total miscellaneous deposits
         301 Commercial deposit | 302* Correspondent bank deposit | 310* Total commercial deposits
         366 Currency and coin deposited | 666 Currency and coin shipped | 694 Deposit reversal
         695 Deposit correction, debit""",
     "Cash letters": """
         186* Total cash letter credits | 187 Cash letter credit | 188* Total cash letter adjustments
-        189 Cash letter adjustment | 486* Total cash letter debits | 487 Cash letter debit | 489 Cash letter adjustment""",
+        189 Cash letter adjustment | 486* Total cash letter debits | 487 Cash letter debit
+        489 Cash letter adjustment""",
     "Money transfers": """
         190* Total incoming money transfers | 191 Incoming internal money transfer | 195 Incoming money transfer
         196 Money transfer adjustment | 198 Compensation | 490* Total outgoing money transfers
@@ -71,25 +72,26 @@ _TABLE = {
         207* Total international money transfer credits | 208 International money transfer credit
         210* Total international credits | 212 Foreign letter of credit | 213 Letter of credit
         214 Foreign exchange credit | 215* Total letters of credit | 216 Foreign remittance credit
-        218 Foreign collection credit | 221 Foreign cheque purchase | 222 Foreign cheques deposited | 224 Commission
+        218 Foreign collection credit | 221 Foreign check purchase | 222 Foreign checks deposited | 224 Commission
         226 International money market trading | 227 Standing order | 229 Miscellaneous international credit
         507* Total international money transfer debits | 508 International money transfer debit
         510* Total international debits | 512 Letter of credit, debit | 513 Letter of credit
         514 Foreign exchange debit | 515* Total letters of credit | 516 Foreign remittance debit
-        518 Foreign collection debit | 522 Foreign cheques paid | 524 Commission
+        518 Foreign collection debit | 522 Foreign checks paid | 524 Commission
         526 International money market trading | 527 Standing order | 529 Miscellaneous international debit""",
     "Securities": """
         230* Total security credits | 231* Total collection credits | 232 Sale of debt security | 233 Securities sold
-        234 Sale of equity security | 237 Collection credit | 238 Collection of dividends | 242 Interest income collected
-        246 Commercial paper | 249 Miscellaneous security credit | 530* Total security debits
+        234 Sale of equity security | 237 Collection credit | 238 Collection of dividends
+        242 Interest income collected | 246 Commercial paper
+        249 Miscellaneous security credit | 530* Total security debits
         531 Securities purchased | 533 Security collection debit | 535 Purchase of equity securities
         537* Total collection debits | 542 Purchase of debt securities | 546 Commercial paper
         549 Miscellaneous security debit""",
     "Returns and reversals": """
-        250* Total cheques posted and returned | 251* Total debit reversals | 252 Debit reversal
-        254 Posting error correction, credit | 255 Cheque posted and returned | 256* Total ACH return items
+        250* Total checks posted and returned | 251* Total debit reversals | 252 Debit reversal
+        254 Posting error correction, credit | 255 Check posted and returned | 256* Total ACH return items
         257 ACH return item | 258 ACH reversal, credit | 260* Total rejected credits | 261 Rejected credit
-        263 Overdraft | 266 Return item | 268 Return item adjustment | 395 Cheque reversal
+        263 Overdraft | 266 Return item | 268 Return item adjustment | 395 Check reversal
         550* Total deposited items returned | 551* Total credit reversals | 552 Credit reversal
         554 Posting error correction, debit | 555 Deposited item returned | 556* Total ACH return items
         557 ACH return item | 558 ACH reversal, debit | 560* Total rejected debits | 561 Rejected debit | 563 Overdraft
@@ -111,9 +113,9 @@ _TABLE = {
         356* Total credit adjustments | 357 Credit adjustment | 397 Float adjustment | 398 Miscellaneous fee refund
         408 Float adjustment | 564 Overdraft fee | 567 Return item fee | 630* Total debit adjustments
         631 Debit adjustment | 661 Account analysis fee | 698 Miscellaneous fees""",
-    "Cheques": """
-        430* Total payable-through drafts | 435 Payable-through draft | 470* Total cheques paid
-        474 Certified cheque debit | 475 Cheque paid | 478* List post debits | 479 List post debit | 484 Draft""",
+    "Checks": """
+        430* Total payable-through drafts | 435 Payable-through draft | 470* Total checks paid
+        474 Certified check debit | 475 Check paid | 478* List post debits | 479 List post debit | 484 Draft""",
     "Bank": """477 Bank-originated debit | 482* Total bank-originated debits""",
     "Payroll and settlement": """
         369 Clearing settlement credit | 373 Customer payroll | 669 Clearing settlement debit | 673 Customer payroll""",

@@ -59,9 +59,8 @@ def _contradictions(
         Cause(
             kind=FindingKind.CONTRADICTING_CODE,
             as_of_date=day,
-            sentence=f"{len(found)} line{'s' if len(found) > 1 else ''} of {day} carr{'y' if len(found) > 1 else 'ies'} "
-            f"a BAI code of the other direction ({'; '.join(sorted(set(found.values()))[:3])}); booked as the bank "
-            "directs them.",
+            sentence=f"BAI codes of the other direction on {len(found)} line{'s' if len(found) > 1 else ''} of {day}: "
+            f"{'; '.join(sorted(set(found.values()))[:3])}. Booked as the bank directs them; ask the bank.",
             data={"transaction_ids": sorted(found)[:50]},
         )
         for day, found in sorted(codes.items())
