@@ -172,9 +172,11 @@ def _checked(group: _Group) -> _Group:
 
 
 def _pages(claim: Claim) -> Iterator[Page]:
-    rows = RawPage.objects.filter(pull=claim.pull, attempt=claim.number).order_by("pk")
-    for row in rows.iterator(chunk_size=AT_ONCE):
-        yield _page(row)
+    # Not through a cursor: a worker that was stopped leaves the walk over its pages unfinished.
+    pages = RawPage.objects.filter(pull=claim.pull, attempt=claim.number)
+    keys = list(pages.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(keys), AT_ONCE):
+        yield from map(_page, RawPage.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by("pk"))
 
 
 def _page(row: RawPage) -> Page:
