@@ -102,6 +102,27 @@ def test_a_new_key_is_proven_by_a_button(harbor: Feed, roles: None, as_: Any) ->
     assert new.state == "active"
 
 
+def test_a_legal_hold_is_the_approvers_to_set_and_lift(harbor: Feed, roles: None, as_: Any) -> None:
+    reason = {"reason": "A claim is in court."}
+    assert do(as_("operator"), Connection, "hold", **reason) == 403
+    approver = as_("approver")
+    assert do(approver, Connection, "hold") == 400  # without a reason
+    for name, held in (("hold", True), ("unhold", False)):
+        page = approver.get(change(Connection)).content.decode()
+        assert [f"/do/{button}/" in page for button in ("hold", "unhold")] == [held, not held]
+        assert do(approver, Connection, name, **reason) == 302
+        assert Connection.objects.get().legal_hold is held
+
+
+def test_a_line_says_what_its_code_means(harbor: Feed, roles: None, as_: Any) -> None:
+    auditor = as_("auditor")
+    listed = auditor.get(reverse("admin:bankfeeds_line_changelist")).content.decode()
+    assert "195 Incoming money transfer" in listed
+    Line.objects.filter(bai_code="195").update(bai_code="313")
+    assert "Money transfers" not in auditor.get(change(Line, bai_code="313")).content.decode()
+    assert "Money transfers" in auditor.get(change(Line, bai_code="495")).content.decode()
+
+
 def test_the_auditor_reads_and_acts_on_nothing(harbor: Feed, roles: None, as_: Any) -> None:
     client = as_("auditor")
     for model, name in ((Connection, "pause"), (Connection, "pull"), (Finding, "accept"), (Pull, "retry")):

@@ -7,7 +7,7 @@ alone exports to the same bytes as ours, and an answer that somebody has altered
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -19,8 +19,9 @@ from audit.models import AuditEntry
 from audit.recording import Actor
 from bankfeeds import operations, schedule
 from bankfeeds.models import Account, BalanceObservation, Connection, Day, Line, Pull, RawPage
+from bankfeeds.replay import FeedMoved, replay
 from tests.bankfeeds.feeds import Outcome, command
-from tests.journeys.feed import WEDNESDAY, Feed, an_hour_later, assert_right
+from tests.journeys.feed import TUESDAY, WEDNESDAY, Feed, an_hour_later, assert_right
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +84,18 @@ def test_after_a_bad_week_in_which_everything_happened(harbor: Feed) -> None:
     }  # fmt: skip
     counted = Pull.objects.aggregate(*map(Sum, ("amended", "renumbered", "withdrawn", "repeated")))
     assert all(counted.values()), counted
+    assert_right(harbor)
+    assert_rebuilt(harbor)
+
+
+def test_after_a_day_that_the_bank_ended_later_than_the_calendar(harbor: Feed) -> None:
+    """The bank still calls Tuesday the current day when we ask on Wednesday, and books one line of it after that."""
+    early = command("pull_feeds", "--connection", harbor.label, "--today", WEDNESDAY.isoformat())
+    assert early.code == 0
+    harbor.bank.add_late_line(harbor.bank.account_ids[0], TUESDAY, amount=Decimal("17.00"))
+    harbor.bank.advance_to(WEDNESDAY)
+    harbor.pull()
+
     assert_right(harbor)
     assert_rebuilt(harbor)
 
@@ -231,3 +244,14 @@ def test_a_ledger_that_somebody_has_altered_is_told_line_by_line(harbor: Feed) -
 def test_wrong_calls_are_refused(harbor: Feed) -> None:
     assert command("replay_pulls", "--connection", "nobody").code == 2
     assert replayed(harbor, "--format", "csv", "--from", "2026-06-01").code == 2
+
+
+def test_a_feed_that_is_pulled_meanwhile_is_not_compared(harbor: Feed) -> None:
+    newest = Pull.objects.order_by("pk")[0]
+
+    def meanwhile(_: Iterator[str]) -> None:
+        Pull.objects.filter(pk=newest.pk).update(windows=newest.windows + 1)
+
+    with pytest.raises(FeedMoved, match="was pulled meanwhile"):
+        replay(connection=harbor.connection, now=timezone.now(), write=meanwhile)
+    assert_rebuilt(harbor)
