@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -47,8 +48,7 @@ class Lines:
     contradictions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     line: PostedLine
     raw: msgspec.Raw
     page: int
@@ -83,7 +83,9 @@ def lines(pages: Iterable[Page]) -> Lines:
         rejections=sorted(rejections, key=lambda rejected: (rejected.page, rejected.index)),
         repeated=sum(entry.line.transaction_id not in conflicting for entry in again),
         read=read,
-        contradictions=tuple(line.transaction_id for line in taken if _contradicts(line)),
+        contradictions=tuple(
+            line.transaction_id for line in taken if _contradicts(line.bai_code, line.direction)
+        ),
     )
 
 
@@ -109,6 +111,7 @@ def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
     currency = currency_code(record.currency) or currency_code(account.currency)
     bai = record.bai_type or wire.BaiType()
     narrative = _narrative(record.narrative_text)
+    value_date = text(record.value_date)
     return PostedLine(
         transaction_id=fitting("transaction_id", required(record.transaction_id, "transactionId")),
         account_id=asked.account,
@@ -121,7 +124,7 @@ def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
         customer_reference=_reference("customer_reference", record.customer_reference_searchable),
         description=_description(narrative, record.short_description, bai.description),
         check_number=fitting("check_number", text(record.check_number).lstrip("0")),
-        value_date=day(text(record.value_date), "valueDate") if text(record.value_date) else None,
+        value_date=day(value_date, "valueDate") if value_date else None,
         reversal=bool(record.reversal),
         narrative=narrative,
     )
@@ -139,20 +142,28 @@ def _amount(amount: Decimal | None, currency: str) -> Decimal:
 
 
 def _narrative(given: dict[str, Any] | None) -> Narrative:
-    return tuple(
-        sorted((key.strip(), wire.narrative_value(value).strip()) for key, value in (given or {}).items())
-    )
+    if not given:
+        return ()
+    told = [
+        (key.strip(), (value if type(value) is str else wire.narrative_value(value)).strip())
+        for key, value in given.items()
+    ]
+    told.sort()
+    return tuple(told)
 
 
 def _description(narrative: Narrative, *others: str | None) -> str:
-    remarks = [value for key, value in narrative if key == "REMARK"]
-    return next((value for value in (*remarks, *map(text, others)) if value), "")
+    for key, value in narrative:
+        if value and key == "REMARK":
+            return value
+    return next((value for value in map(text, others) if value), "")
 
 
 def _reference(name: str, reference: wire.Reference | None) -> str:
     return fitting(name, text(reference.standard_value)) if reference else ""
 
 
-def _contradicts(line: PostedLine) -> bool:
-    code = int(line.bai_code) if line.bai_code.isascii() and line.bai_code.isdigit() else 0
-    return any(code in codes and line.direction != direction for codes, direction in _BAI_DIRECTIONS)
+@lru_cache(maxsize=1024)
+def _contradicts(bai_code: str, directed: Direction) -> bool:
+    code = int(bai_code) if bai_code.isascii() and bai_code.isdigit() else 0
+    return any(code in codes and directed != direction for codes, direction in _BAI_DIRECTIONS)
