@@ -65,6 +65,8 @@ def insert(account: Account, pull: Pull, lines: Iterable[PostedLine]) -> None:
 
 def ids_among(account: Account, idents: Sequence[str]) -> list[tuple[str, int, bool]]:
     """Return those of the ids the account has ever had, each with its line and whether it is in use."""
+    if not idents:
+        return []
     among, given = (
         ("= ANY(%s)", list(idents))
         if connection.vendor == "postgresql"
@@ -98,7 +100,7 @@ def _executed(
         (before,) = cursor.fetchone()
         cursor.executemany(
             f"INSERT INTO {_LINES} ({', '.join(LINE_COLUMNS)}) VALUES ({marks})",  # noqa: S608
-            [
+            (
                 (
                     *_texts(line),
                     narrative_json(line.narrative),
@@ -110,7 +112,7 @@ def _executed(
                     *fixed,
                 )
                 for line in ordered
-            ],
+            ),
         )
         cursor.execute(
             f"INSERT INTO {_IDS} ({', '.join(ID_COLUMNS)}) "  # noqa: S608
@@ -120,8 +122,10 @@ def _executed(
             "AND ever.transaction_id = line.transaction_id) ORDER BY id",
             [before, account.pk],
         )
-    rows = Line.objects.filter(account=account, pk__gt=before, transaction_id__in=given_up)
-    return list(rows.values_list("transaction_id", "pk")) if given_up else []
+    if not given_up:
+        return []
+    rows = Line.objects.filter(account=account, pk__gt=before).order_by().values_list("transaction_id", "pk")
+    return [(ident, pk) for ident, pk in rows if ident in given_up]
 
 
 def _copied(
@@ -170,9 +174,10 @@ def _id_rows(
     pks: Sequence[int],
     given_up: Collection[str],
 ) -> Iterator[str]:
+    before, after = f"\t{account.pk}\t", f"\tt\t{pull.pk}\n"
     for line, pk in zip(ordered, pks, strict=True):
         if line.transaction_id not in given_up:
-            yield f"{_escaped((line.transaction_id,))}\t{account.pk}\t{pk}\tt\t{pull.pk}\n"
+            yield f"{_escaped((line.transaction_id,))}{before}{pk}{after}"
 
 
 def _texts(line: PostedLine) -> tuple[str, ...]:
