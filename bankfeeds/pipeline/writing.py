@@ -98,22 +98,10 @@ def _executed(
         # Nobody else writes before we commit: whatever lies above the highest number now is ours.
         cursor.execute(f"SELECT coalesce(max(id), 0) FROM {_LINES}")  # noqa: S608
         (before,) = cursor.fetchone()
-        cursor.executemany(
-            f"INSERT INTO {_LINES} ({', '.join(LINE_COLUMNS)}) VALUES ({marks})",  # noqa: S608
-            (
-                (
-                    *_texts(line),
-                    narrative_json(line.narrative),
-                    line.value_date.isoformat() if line.value_date else None,
-                    line.as_of_date.isoformat(),
-                    line.direction,
-                    str(line.amount),
-                    line.reversal,
-                    *fixed,
-                )
-                for line in ordered
-            ),
-        )
+        statement = f"INSERT INTO {_LINES} ({', '.join(LINE_COLUMNS)}) VALUES ({marks})"  # noqa: S608
+        rows = ((*_values(line), *fixed) for line in ordered)
+        while batch := list(islice(rows, BATCH)):
+            cursor.executemany(statement, batch)
         cursor.execute(
             f"INSERT INTO {_IDS} ({', '.join(ID_COLUMNS)}) "  # noqa: S608
             f"SELECT transaction_id, account_id, id, 1, first_pull_id FROM {_LINES} AS line "
@@ -124,8 +112,20 @@ def _executed(
         )
     if not given_up:
         return []
-    rows = Line.objects.filter(account=account, pk__gt=before).order_by().values_list("transaction_id", "pk")
-    return [(ident, pk) for ident, pk in rows if ident in given_up]
+    fresh = Line.objects.filter(account=account, pk__gt=before).order_by()
+    return [row for row in fresh.values_list("transaction_id", "pk") if row[0] in given_up]
+
+
+def _values(line: PostedLine) -> tuple[str | int | None, ...]:
+    return (
+        *_texts(line),
+        narrative_json(line.narrative),
+        line.value_date.isoformat() if line.value_date else None,
+        line.as_of_date.isoformat(),
+        line.direction,
+        str(line.amount),
+        line.reversal,
+    )
 
 
 def _copied(
