@@ -1,10 +1,9 @@
 """What the bank told us, in our own words: posted lines, balances, and records that could not be taken."""
 
-import hashlib
-import struct
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Literal
 
 from bankfeeds.money import exact
@@ -22,6 +21,7 @@ LONGEST = {
     "check_number": 64,
 }
 _PREAMBLE = b"lockkeeper posted line 1\n"
+_SIZES = [size.to_bytes(4, "big") for size in range(256)]
 
 
 def normal_account(account_id: str) -> str:
@@ -34,8 +34,15 @@ def masked_account(account_id: str) -> str:
     return "…" + account_id.strip()[-4:] if len(account_id.strip()) > 4 else "…"
 
 
+class _Remembered:
+    """Room for a fingerprint beside the fields of a line: it is no part of what the bank said."""
+
+    __slots__ = ("_digest",)
+    _digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostedLine:
+class PostedLine(_Remembered):
     """One line of an account, as the bank posted it.
 
     `amount` is never negative and has exactly the digits of `currency`; `direction` carries the sign.
@@ -65,26 +72,11 @@ class PostedLine:
         Recipe 1 is frozen: stored fingerprints are compared with new ones. A change of it, or of the rule
         by which `pipeline.normalise` chooses `description`, is recipe 2.
         """
-        fields = (
-            normal_account(self.account_id),
-            self.as_of_date.isoformat(),
-            self.direction,
-            format(exact(self.amount, self.currency), "f"),
-            self.currency,
-            self.bai_code,
-            self.bank_reference,
-            self.customer_reference,
-            self.description,
-            self.check_number,
-            self.value_date.isoformat() if self.value_date else "",
-            "1" if self.reversal else "0",
-            str(len(self.narrative)),
-            *(text for pair in sorted(self.narrative) for text in pair),
-        )
-        encoded = [text.encode() for text in fields]
-        return hashlib.sha256(
-            _PREAMBLE + b"".join([struct.pack(">I", len(text)) + text for text in encoded])
-        ).hexdigest()
+        try:
+            return self._digest
+        except AttributeError:
+            object.__setattr__(self, "_digest", _fingerprint(self))
+            return self._digest
 
     @property
     def signed_amount(self) -> Decimal:
@@ -108,6 +100,32 @@ class PostedLine:
             "reversal": "yes" if self.reversal else "no",
             "narrative": "\n".join(f"{key}: {value}" for key, value in sorted(self.narrative)),
         }
+
+
+def _fingerprint(line: PostedLine) -> str:
+    texts = [
+        normal_account(line.account_id),
+        line.as_of_date.isoformat(),
+        line.direction,
+        format(exact(line.amount, line.currency), "f"),
+        line.currency,
+        line.bai_code,
+        line.bank_reference,
+        line.customer_reference,
+        line.description,
+        line.check_number,
+        line.value_date.isoformat() if line.value_date else "",
+        "1" if line.reversal else "0",
+        str(len(line.narrative)),
+    ]
+    for pair in sorted(line.narrative):
+        texts += pair
+    parts = [_PREAMBLE]
+    for text in texts:
+        encoded = text.encode()
+        size = len(encoded)
+        parts += (_SIZES[size] if size < 256 else size.to_bytes(4, "big"), encoded)
+    return sha256(b"".join(parts)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,8 @@ def _as_really_new(found: Comparison) -> Comparison:
 def _rulings(
     found: Comparison, known: Sequence[Known], balances: Mapping[date, Stated], answer: PersonsAnswer
 ) -> dict[date, _Ruling]:
+    if not (found.missing or found.reissued):
+        return {}
     missing: dict[date, list[Known]] = defaultdict(list)
     reissued: dict[date, list[Known]] = defaultdict(list)
     for ours in found.missing:

@@ -15,6 +15,7 @@ from audit.recording import Actor, record
 from bankfeeds.models import Account, Pull
 from bankfeeds.models.pull import COUNTERS
 from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, ledger
+from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.findings import Cause, close_findings, open_findings
 from bankfeeds.pipeline.plan import Window
 from bankfeeds.pipeline.reading import Reading
@@ -117,14 +118,11 @@ def apply(
     """
     window, lines = reading.window, reading.lines
     coverage.observe(account, pull, reading.balances, now)
-    known = ledger.known_lines(account, window.start, window.end, lines.lines)
-    still_there = [rejected.transaction_id for rejected in lines.rejections if rejected.transaction_id]
-    found = diff.compare(lines.lines, known, still_there=still_there)
-    stated = coverage.stated(account, window.start, window.end)
-    verdicts = arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
+    unchanged = ledger.unchanged(account, window.start, window.end, lines.lines)
+    verdicts = Verdicts() if unchanged else _verdicts(account, pull, reading)
     booked = Booked(
         read=lines.read,
-        same=len(verdicts.same),
+        same=len(lines.lines) if unchanged else len(verdicts.same),
         new=len(verdicts.new),
         amended=len(verdicts.amended),
         renumbered=len(verdicts.renumbered),
@@ -137,6 +135,15 @@ def apply(
     causes, settled = doubts.doubts_and_rejections(account, pull, window, lines, verdicts)
     proof = coverage.prove(account, pull, reading, touched)
     return booked, causes + proof.causes, settled | proof.settled, proof.changed
+
+
+def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:
+    window, lines = reading.window, reading.lines
+    known = ledger.known_lines(account, window.start, window.end, lines.lines)
+    still_there = [rejected.transaction_id for rejected in lines.rejections if rejected.transaction_id]
+    found = diff.compare(lines.lines, known, still_there=still_there)
+    stated = coverage.stated(account, window.start, window.end)
+    return arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
 
 
 def _count(pull: Pull, booked: Booked, now: datetime) -> None:

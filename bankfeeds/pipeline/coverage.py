@@ -6,18 +6,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 
 from bankfeeds.models import Account, BalanceObservation, Day, Line, ProvisionalLine, Pull
 from bankfeeds.models.finding import FindingKind
-from bankfeeds.pipeline import reconcile
+from bankfeeds.pipeline import movements, reconcile
 from bankfeeds.pipeline.arbitrate import Stated
 from bankfeeds.pipeline.findings import Cause, finding_key
 from bankfeeds.pipeline.ledger import facts
 from bankfeeds.pipeline.normalise import BalanceAnswer
 from bankfeeds.pipeline.plan import Window
 from bankfeeds.pipeline.reading import Reading
-from bankfeeds.pipeline.reconcile import ZERO, DayFacts, Judgement
+from bankfeeds.pipeline.reconcile import DayFacts, Judgement
 from bankfeeds.records import PostedLine, Rejection
 
 JUDGED = ("state", "opening", "closing", "difference")
@@ -32,14 +31,6 @@ class Proof:
     causes: list[Cause] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
     changed: int = 0
-
-
-@dataclass(slots=True)
-class _Sums:
-    credits: Decimal = ZERO
-    debits: Decimal = ZERO
-    lines: int = 0
-    currencies: set[str] = field(default_factory=set)
 
 
 def replace_provisional(account: Account, pull: Pull, day: date, lines: Sequence[PostedLine]) -> None:
@@ -180,18 +171,7 @@ def _count(
     read: Collection[date],
     answer: Iterable[Rejection],
 ) -> None:
-    sums: dict[date, _Sums] = defaultdict(_Sums)
-    booked = Line.objects.filter(account=account, as_of_date__in=counted, state="booked")
-    for day, direction, amount, currency in booked.values_list(
-        "as_of_date", "direction", "amount", "currency"
-    ):
-        one = sums[day]
-        one.lines += 1
-        one.currencies.add(currency)
-        if direction == "CREDIT":
-            one.credits += amount
-        else:
-            one.debits += amount
+    sums = movements.by_day(account, counted)
     rejected: dict[date, int] = defaultdict(int)
     for rejection in answer:
         if rejection.as_of_date:

@@ -73,8 +73,8 @@ def compare(
         digest = line.digest
         if digest in familiar:
             found.suspects.append(line)
-        if by_digest[digest]:
-            found.reissued.append((line, by_digest[digest].pop(0)))
+        if twins := by_digest.get(digest):
+            found.reissued.append((line, twins.pop(0)))
         else:
             found.new.append(line)
     reissued = {ours.pk for _, ours in found.reissued}
@@ -106,9 +106,11 @@ def _match_ids(answer: Sequence[PostedLine], known: Sequence[Known], found: Comp
             claims[ours.pk].append(line)
     for lines in claims.values():
         ours = owner[lines[0].transaction_id]
-        ranked = sorted(
-            lines, key=lambda one: (one.transaction_id != ours.transaction_id, one.transaction_id)
-        )
+        ranked = lines
+        if len(lines) > 1:
+            ranked = sorted(
+                lines, key=lambda one: (one.transaction_id != ours.transaction_id, one.transaction_id)
+            )
         unchanged = ours.booked and ranked[0].digest == ours.digest
         (found.same if unchanged else found.amended).append((ranked[0], ours))
         unknown += ranked[1:]

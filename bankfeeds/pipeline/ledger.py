@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
+from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.diff import Known, Pair
 from bankfeeds.records import PostedLine
@@ -47,11 +48,9 @@ def known_lines(account: Account, start: date, end: date, answer: Sequence[Poste
     ).values_list("line_id", "transaction_id"):
         aliases.setdefault(line_id, []).append(ident)
         here.add(ident)
-    elsewhere: set[int] = set()
-    for chunk in _chunks([line.transaction_id for line in answer if line.transaction_id not in here]):
-        # By the id in use only: one that a line gave up may come back for another line, and takes nothing with it.
-        found = LineId.objects.filter(account=account, transaction_id__in=chunk, current=True)
-        elsewhere.update(found.values_list("line_id", flat=True))
+    # By the id in use only: one that a line gave up may come back for another line, and takes nothing with it.
+    unseen = [line.transaction_id for line in answer if line.transaction_id not in here]
+    elsewhere = {line_id for _, line_id, current in writing.ids_among(account, unseen) if current}
     for chunk_pks in _chunks(sorted(elsewhere)):
         rows += list(Line.objects.filter(pk__in=chunk_pks).order_by("pk").values_list(*_COLUMNS))
         for line_id, ident in LineId.objects.filter(line__in=chunk_pks, current=False).values_list(
@@ -73,6 +72,18 @@ def known_lines(account: Account, start: date, end: date, answer: Sequence[Poste
     ]
 
 
+def unchanged(account: Account, start: date, end: date, answer: Sequence[PostedLine]) -> bool:
+    """Say whether our booked lines of the days are the answer: the same ids in use with the same contents, no other.
+
+    Each line is then the same, and none is missing, new or suspect, whatever else is known.
+    """
+    booked = Line.objects.filter(account=account, as_of_date__range=(start, end), state="booked").order_by()
+    if booked.count() != len(answer):
+        return False
+    ours = dict(booked.values_list("transaction_id", "digest"))
+    return all(ours.get(line.transaction_id) == line.digest for line in answer)
+
+
 def write(account: Account, pull: Pull, verdicts: Verdicts, now: datetime) -> set[date]:
     """Write the verdicts, lines in the order of their ids; return the days whose lines changed."""
     touched: set[date] = set()
@@ -92,7 +103,7 @@ def write(account: Account, pull: Pull, verdicts: Verdicts, now: datetime) -> se
     for bank, ours in sorted([*verdicts.renumbered, *switched], key=_by_id):
         touched.add(bank.as_of_date)
         _use_id(old[ours.pk], bank.transaction_id, pull)
-    _insert(account, pull, verdicts.new)
+    writing.insert(account, pull, verdicts.new)
     touched.update(ours.as_of_date for ours in verdicts.withdrawn)
     touched.update(line.as_of_date for line in verdicts.new)
     return touched
@@ -143,29 +154,6 @@ def _use_id(line: Line, ident: str, pull: Pull) -> None:
     )
     line.transaction_id, line.last_changed_pull = ident, pull
     line.save(update_fields=["transaction_id", "last_changed_pull"])
-
-
-def _insert(account: Account, pull: Pull, lines: Sequence[PostedLine]) -> None:
-    ordered = sorted(lines, key=lambda one: one.transaction_id)
-    rows = Line.objects.bulk_create(
-        [
-            Line(account=account, digest=line.digest, first_pull=pull, last_changed_pull=pull, **facts(line))
-            for line in ordered
-        ],
-        batch_size=CHUNK,
-    )
-    by_ident = {row.transaction_id: row for row in rows}
-    # An id that was another line's alias goes to the line that the bank now lists under it.
-    for chunk in _chunks(sorted(by_ident)):
-        for ident in LineId.objects.filter(account=account, transaction_id__in=chunk):
-            LineId.objects.filter(pk=ident.pk).update(line=by_ident.pop(ident.transaction_id), current=True)
-    LineId.objects.bulk_create(
-        [
-            LineId(account=account, transaction_id=ident, line=row, first_pull=pull)
-            for ident, row in sorted(by_ident.items())
-        ],
-        batch_size=CHUNK,
-    )
 
 
 def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:

@@ -209,10 +209,12 @@ def _report_balances(errand: _Errand, answer: BalanceAnswer) -> None:
 def _brake(errand: _Errand, readings: Iterable[Reading]) -> None:
     """Count known contents under new ids over the whole pull so far. Raises Flood before the group is booked."""
     for reading in readings:
-        lines = reading.lines.lines
-        known = ledger.known_lines(errand.account, reading.window.start, reading.window.end, lines)
-        errand.suspects += diff.compare(lines, known).suspects
+        lines, window = reading.lines.lines, reading.window
         errand.read += reading.lines.read
+        if ledger.unchanged(errand.account, window.start, window.end, lines):
+            continue
+        known = ledger.known_lines(errand.account, window.start, window.end, lines)
+        errand.suspects += diff.compare(lines, known).suspects
     if not diff.flooded(len(errand.suspects), errand.read):
         return
     if errand.pull.answer and errand.pull.suspects == _fingerprint(errand.suspects):

@@ -40,6 +40,8 @@ class Asked:
 
     def check_account(self, account_id: str | None) -> None:
         """Refuse a record without account or of another one."""
+        if account_id == self.account and self.normal:
+            return
         if normal_account(required(account_id, "accountId")) != self.normal:
             raise RefusedRecordError("The record belongs to another account than the one asked for.")
 
@@ -53,7 +55,9 @@ class Asked:
 
 def text(value: str | int | None) -> str:
     """Return the text without blanks around it, "" for none."""
-    return "" if value is None else str(value).strip()
+    if value is None:
+        return ""
+    return value.strip() if type(value) is str else str(value).strip()
 
 
 def required(value: str | None, name: str) -> str:

@@ -1,8 +1,9 @@
 """Transaction records to posted lines. The choice of `description` belongs to the frozen recipe 1."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,12 +44,8 @@ class Lines:
     contradictions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    line: PostedLine
-    raw: msgspec.Raw
-    page: int
-    place: int
+# What a record is, the record itself, the number of its page, and its place there.
+_Entry = tuple[PostedLine | Rejection, msgspec.Raw, int, int]
 
 
 def lines(pages: Iterable[Page]) -> Lines:
@@ -58,42 +55,52 @@ def lines(pages: Iterable[Page]) -> Lines:
     are rejected. Raises WireError when a page as a whole cannot be read, ValueError for pages of another
     kind.
     """
-    first: dict[str, _Entry] = {}
-    again: list[_Entry] = []
+    pages = list(pages)
+    first: dict[str, PostedLine] = {}
+    again: list[PostedLine] = []
     rejections: list[Rejection] = []
-    for found in _entries(pages):
+    for found, _raw, _page, _place in _entries(pages):
         if isinstance(found, Rejection):
             rejections.append(found)
-        elif first.setdefault(found.line.transaction_id, found) is not found:
+        elif first.setdefault(found.transaction_id, found) is not found:
             again.append(found)
-    conflicting = {
-        entry.line.transaction_id for entry in again if entry.line != first[entry.line.transaction_id].line
-    }
-    clashes = [entry for entry in (*first.values(), *again) if entry.line.transaction_id in conflicting]
-    reason = "The bank gave this id to records with different content in one answer."
+    conflicting = {line.transaction_id for line in again if line != first[line.transaction_id]}
     read = len(rejections) + len(first) + len(again)
-    rejections += [rejection(reason, entry.raw, page=entry.page, index=entry.place) for entry in clashes]
-    taken = [entry.line for key, entry in first.items() if key not in conflicting]
+    if conflicting:
+        rejections += _clashes(pages, conflicting)
+    taken = [line for ident, line in first.items() if ident not in conflicting]
     return Lines(
         lines=taken,
         rejections=sorted(rejections, key=lambda rejected: (rejected.page, rejected.index)),
-        repeated=sum(entry.line.transaction_id not in conflicting for entry in again),
+        repeated=sum(line.transaction_id not in conflicting for line in again),
         read=read,
-        contradictions=tuple(line.transaction_id for line in taken if _contradicts(line)),
+        contradictions=tuple(
+            line.transaction_id for line in taken if _contradicts(line.bai_code, line.direction)
+        ),
     )
 
 
-def _entries(pages: Iterable[Page]) -> Iterator[_Entry | Rejection]:
+def _clashes(pages: Iterable[Page], conflicting: Collection[str]) -> Iterator[Rejection]:
+    """Read the pages once more for the records themselves: keeping each of them for this would cost every answer."""
+    reason = "The bank gave this id to records with different content in one answer."
+    for found, raw, page, place in _entries(pages):
+        if isinstance(found, PostedLine) and found.transaction_id in conflicting:
+            yield rejection(reason, raw, page=page, index=place)
+
+
+def _entries(pages: Iterable[Page]) -> Iterator[_Entry]:
     for page in pages:
         account = page.request.get("accountIds")
         if page.kind != "transactions" or not isinstance(account, str):
             raise ValueError("The page does not answer a question for one account's transactions.")
         asked = Asked.of(page, account)
         for place, raw in enumerate(wire.transactions_page(page.body).data):
+            found: PostedLine | Rejection
             try:
-                yield _Entry(_line(wire.transaction(raw), asked), raw, page.number, place)
+                found = _line(wire.transaction(raw), asked)
             except (wire.WireError, RefusedRecordError, MoneyError) as error:
-                yield rejection(str(error), raw, page=page.number, index=place)
+                found = rejection(str(error), raw, page=page.number, index=place)
+            yield found, raw, page.number, place
 
 
 def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
@@ -105,6 +112,7 @@ def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
     currency = currency_code(record.currency) or currency_code(account.currency)
     bai = record.bai_type or wire.BaiType()
     narrative = _narrative(record.narrative_text)
+    value_date = text(record.value_date)
     return PostedLine(
         transaction_id=fitting("transaction_id", required(record.transaction_id, "transactionId")),
         account_id=asked.account,
@@ -117,7 +125,7 @@ def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
         customer_reference=_reference("customer_reference", record.customer_reference_searchable),
         description=_description(narrative, record.short_description, bai.description),
         check_number=fitting("check_number", text(record.check_number).lstrip("0")),
-        value_date=day(text(record.value_date), "valueDate") if text(record.value_date) else None,
+        value_date=day(value_date, "valueDate") if value_date else None,
         reversal=bool(record.reversal),
         narrative=narrative,
     )
@@ -135,20 +143,28 @@ def _amount(amount: Decimal | None, currency: str) -> Decimal:
 
 
 def _narrative(given: dict[str, Any] | None) -> Narrative:
-    return tuple(
-        sorted((key.strip(), wire.narrative_value(value).strip()) for key, value in (given or {}).items())
-    )
+    if not given:
+        return ()
+    told = [
+        (key.strip(), (value if type(value) is str else wire.narrative_value(value)).strip())
+        for key, value in given.items()
+    ]
+    told.sort()
+    return tuple(told)
 
 
 def _description(narrative: Narrative, *others: str | None) -> str:
-    remarks = [value for key, value in narrative if key == "REMARK"]
-    return next((value for value in (*remarks, *map(text, others)) if value), "")
+    for key, value in narrative:
+        if value and key == "REMARK":
+            return value
+    return next((value for value in map(text, others) if value), "")
 
 
 def _reference(name: str, reference: wire.Reference | None) -> str:
     return fitting(name, text(reference.standard_value)) if reference else ""
 
 
-def _contradicts(line: PostedLine) -> bool:
-    direction = describe(line.bai_code).direction
-    return direction is not None and direction != line.direction
+@lru_cache(maxsize=1024)
+def _contradicts(bai_code: str, directed: Direction) -> bool:
+    direction = describe(bai_code).direction
+    return direction is not None and direction != directed
