@@ -429,6 +429,9 @@ def _approvers_acts(one: dict[type, Any], at: datetime) -> dict[str, Callable[[A
         "bankfeeds.close_connection": lambda who: feeds.close_connection(
             pk=connection.pk, actor=who, now=at, reason="Over."
         ),
+        "bankfeeds.set_legal_hold": lambda who: feeds.set_legal_hold(
+            pk=connection.pk, on=True, actor=who, now=at, reason="A court asks."
+        ),
         "bankfeeds.answer_held_pull": lambda who: feeds.answer_held_pull(
             pk=Pull.objects.get().pk, answer="really_new", actor=who, now=at, reason="Looked."
         ),
