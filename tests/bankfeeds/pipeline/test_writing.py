@@ -260,6 +260,7 @@ CHANGED = {
         PLAIN,
         replace(B, transaction_id="ELSEWHEN", as_of_date=date(2026, 6, 1)),
     ],
+    "one twice and the other left out": [PLAIN, PLAIN],
     "nothing": [],
 }
 
