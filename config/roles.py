@@ -17,6 +17,7 @@ APPROVALS = frozenset(
         "bankfeeds.answer_held_pull",
         "bankfeeds.close_connection",
         "bankfeeds.set_legal_hold",
+        "bankfeeds.undo_pull",
         "certificates.activate_keypair",
         "certificates.change_keyring",
         "certificates.decide_approval",

@@ -20,6 +20,7 @@ class Account(models.Model):
         null=True, blank=True, db_index=True, help_text="When the schedule asks next; empty: at once."
     )
     deep_read_on = models.DateField(null=True, blank=True, help_text="When 31 days were last read again.")
+    wide_read_on = models.DateField(null=True, blank=True, help_text="When 90 days were last read again.")
 
     class Meta:
         ordering = ["connection", "number"]

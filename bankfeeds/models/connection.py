@@ -25,6 +25,17 @@ class ConnectionState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class OnHolidays(models.TextChoices):
+    ALL = "all", "At every time"
+    ONCE = "once", "At the first time only"
+    NONE = "none", "Not at all"
+
+
+def default_pull_times() -> list[str]:
+    """Return four times of day: the bank advises three to four calls."""
+    return ["06:30", "11:00", "15:00", "19:30"]
+
+
 class Connection(Workflow):
     """One registration with the bank. ``scope`` is the name under which certificates keeps its keys."""
 
@@ -54,6 +65,15 @@ class Connection(Workflow):
     legal_hold = models.BooleanField(
         default=False, editable=False, help_text="Raw answers are kept, whatever their age."
     )
+    time_zone = models.CharField(
+        max_length=64, default="America/New_York", help_text="The customer's time zone, by its IANA name."
+    )
+    pull_times = models.JSONField(
+        default=default_pull_times, help_text="Times of day (HH:MM) in the customer's time zone."
+    )
+    on_holidays = models.CharField(
+        "on weekends and holidays", max_length=8, choices=OnHolidays.choices, default=OnHolidays.ONCE
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -61,6 +81,7 @@ class Connection(Workflow):
         default_permissions = ("add", "change", "view")
         permissions = [
             ("pull_now", "Can pull a feed now"),
+            ("backfill", "Can have an earlier history read"),
             ("activate_connection", "Can activate a connection"),
             ("pause_connection", "Can pause and resume a connection"),
             ("close_connection", "Can close a connection"),

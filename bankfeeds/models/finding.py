@@ -24,6 +24,8 @@ class FindingKind(models.TextChoices):
     BANK_REFUSED = "bank_refused", "Refused by the bank"
     BALANCES_REFUSED = "balances_refused", "Balances refused by the bank"
     GAVE_UP = "gave_up", "Pull given up"
+    CONTRACT_DRIFT = "contract_drift", "Answer unlike the bank's contract"
+    LATE_FEED = "late_feed", "Feed is late"
 
 
 class FindingState(models.TextChoices):

@@ -146,6 +146,7 @@ class RejectedLine(models.Model):
     class Meta:
         ordering = ["account", "as_of_date", "pk"]
         default_permissions = ("view",)
+        permissions = [("retry_rejectedline", "Can have rejected records read again")]
         indexes = [models.Index(fields=["account", "open"], name="bankfeeds_rejected_open")]
 
     def __str__(self) -> str:

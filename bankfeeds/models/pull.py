@@ -25,6 +25,7 @@ class PullState(models.TextChoices):
 class PullKind(models.TextChoices):
     SCHEDULED = "scheduled", "Scheduled"
     REQUESTED = "requested", "Requested"
+    BACKFILL = "backfill", "Backfill"
 
 
 class Answer(models.TextChoices):
@@ -73,6 +74,14 @@ class Pull(Workflow):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     windows = models.PositiveIntegerField(default=0)
+    planned = models.PositiveIntegerField(default=0, help_text="How many windows this turn is to read.")
+    covered = models.JSONField(
+        null=True,
+        blank=True,
+        default=None,
+        editable=False,
+        help_text="First and last day of every window booked, in all its turns; empty: nobody wrote that down.",
+    )
     read = models.PositiveIntegerField(default=0)
     same = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
@@ -89,6 +98,7 @@ class Pull(Workflow):
         permissions = [
             ("answer_held_pull", "Can answer a held pull"),
             ("retry_pull", "Can retry a failed pull"),
+            ("undo_pull", "Can undo a booked pull"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["account"], condition=OPEN, name="bankfeeds_pull_one_open"),
@@ -176,6 +186,17 @@ class Pull(Workflow):
     def retry(self) -> None:
         """Try again now, with a fresh count."""
         self._start_over()
+
+    @transition(
+        field=state,
+        source="booked",
+        target="undone",
+        permission="bankfeeds.undo_pull",
+        custom={"label": "Undo", "reason": True},
+    )
+    def undo(self, *, at: datetime) -> None:
+        """What it wrote is taken back; its days are missing again."""
+        self.finished_at = at
 
     def _start_over(self) -> None:
         self.attempts, self.retry_at, self.rung_at, self.needs_person, self.reason = 0, None, None, False, ""

@@ -70,6 +70,7 @@ def start_pull(
             window_start=start,
             window_end=end,
             today=today,
+            covered=[],
             requested_by=f"{actor.kind}:{actor.key}",
             requested_at=now,
         )

@@ -33,7 +33,10 @@ class CountsDoNotAddUp(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """What one window came to; the sum of all but ``read`` and ``withdrawn`` is ``read``."""
+    """What one window came to; the sum of all but ``read`` and ``withdrawn`` is ``read``.
+
+    ``older``: the days were known from a later answer, and nothing of this one was applied.
+    """
 
     read: int = 0
     same: int = 0
@@ -44,6 +47,7 @@ class Booked:
     repeated: int = 0
     rejected: int = 0
     held: int = 0
+    older: bool = False
 
     def check(self) -> None:
         """Raise CountsDoNotAddUp unless every line read has one fate."""
@@ -73,12 +77,13 @@ def book_window(*, pull_id: UUID | str, owner: str, reading: Reading, actor: Act
             coverage.replace_provisional(account, pull, reading.window.start, reading.lines.lines)
         elif coverage.newer_than(account, reading.window, reading.read_at):
             # An older answer is never applied over a newer one: its lines count, and change nothing.
-            booked = Booked(read=reading.lines.read, held=reading.lines.read)
+            booked = Booked(read=reading.lines.read, held=reading.lines.read, older=True)
             causes, settled, days = [], set(), 0
         else:
             booked, causes, settled, days = apply(account, pull, reading, now)
         booked.check()
-        _count(pull, booked, now)
+        taken = not reading.window.current_day and not booked.older
+        _count(pull, booked, now, covers=reading.window if taken else None)
         opened = open_findings(causes, connection=account.connection, account=account, pull=pull, now=now)
         closed = close_findings(
             settled - {cause.key(account) for cause in causes},
@@ -146,12 +151,14 @@ def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:
     return arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
 
 
-def _count(pull: Pull, booked: Booked, now: datetime) -> None:
+def _count(pull: Pull, booked: Booked, now: datetime, *, covers: Window | None) -> None:
     for name in COUNTERS:
         setattr(pull, name, getattr(pull, name) + getattr(booked, name))
     pull.windows += 1
+    if covers is not None and pull.covered is not None:
+        pull.covered = [*pull.covered, [covers.start.isoformat(), covers.end.isoformat()]]
     pull.lease_expires_at = now + LEASE
-    pull.save(update_fields=[*COUNTERS, "windows", "lease_expires_at"])
+    pull.save(update_fields=[*COUNTERS, "windows", "covered", "lease_expires_at"])
 
 
 def _record(

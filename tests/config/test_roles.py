@@ -14,13 +14,18 @@ pytestmark = pytest.mark.django_db
 
 WORK = {
     "bankfeeds.add_connection",
+    "bankfeeds.add_exportcomparison",
+    "bankfeeds.add_linenote",
+    "bankfeeds.backfill",
     "bankfeeds.change_connection",
     "bankfeeds.change_finding",
     "bankfeeds.change_pull",
     "bankfeeds.pause_connection",
     "bankfeeds.pull_now",
+    "bankfeeds.reset_bankhost",
     "bankfeeds.resolve_finding",
     "bankfeeds.retry_pull",
+    "bankfeeds.retry_rejectedline",
     "certificates.acknowledge_notice",
     "certificates.assign_keypair",
     "certificates.change_approval",

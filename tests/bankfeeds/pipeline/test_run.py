@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -18,6 +18,7 @@ from bankfeeds.models import (
     ProvisionalLine,
     RawPage,
 )
+from bankfeeds.pipeline.plan import days_between
 from tests.bankfeeds.feeds import TODAY, Feed, feed
 from tests.bankfeeds.pipeline.looking import a_day, assert_right, counts, kinds, ledger, lines_of
 
@@ -35,6 +36,11 @@ def test_the_first_pull_books_the_banks_ledger_and_proves_its_days(harbor: Feed)
     assert (pull.state, pull.reason, pull.lease_owner) == ("booked", "", "")
     assert counts(pull) == {"new": len(harbor.bank_lines())}
     assert_right(harbor)
+    assert pull.covered is not None
+    said = [(date.fromisoformat(start), date.fromisoformat(end)) for start, end in pull.covered]
+    assert {day for start, end in said for day in days_between(start, end)} == {
+        TODAY - timedelta(days=n) for n in range(1, 91)
+    }
     covered = set(Day.objects.exclude(state="provisional").values_list("as_of_date", flat=True))
     assert covered == {TODAY - timedelta(days=n) for n in range(1, 91)}
     stated = {
