@@ -12,10 +12,11 @@ class OnboardingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        post_migrate.connect(_ensure_schedules, sender=self)
+        post_migrate.connect(ensure_schedules, sender=self)
 
 
-def _ensure_schedules(**_: Any) -> None:
+def ensure_schedules(**_: Any) -> None:
+    """Lay down this app's schedules; called after every migration."""
     from bankfeeds.schedule import ensure_schedule
 
     ensure_schedule("onboarding mails", "onboarding.tasks.send_milestones", 1)

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 from audit import immutability
+from bankfeeds import schedule
+from onboarding import apps as onboarding
 
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 """Wednesday 3 June 2026, noon UTC: the moment most tests call now."""
@@ -21,19 +23,39 @@ def now() -> datetime:
     return NOON
 
 
-_flush = TransactionTestCase._fixture_teardown
+KEPT = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+"""What migrations lay down and no test changes for good."""
 
 
-def _flush_despite_triggers(case: TransactionTestCase) -> None:
-    """Empty a committed test database: the only place where audit entries are removed."""
-    immutability.remove(connection)
+def _empty(case: TransactionTestCase) -> None:
+    """Empty a committed test database: the only place where audit entries are removed.
+
+    Not through ``flush``: truncating makes every table and index anew, ten times as slow.
+    """
+    if connection.vendor == "sqlite":
+        immutability.remove(connection)
     try:
-        _flush(case)
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Neither the triggers that keep history nor the order of foreign keys stand in the way.
+            cursor.execute(_UNGUARDED[connection.vendor])
+            tables = [name for name in connection.introspection.django_table_names() if name not in KEPT]
+            cursor.execute(
+                " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DELETE FROM {name}")
     finally:
-        immutability.install(connection)
+        if connection.vendor == "sqlite":
+            immutability.install(connection)
+    schedule.ensure_schedules()
+    onboarding.ensure_schedules()
 
 
-TransactionTestCase._fixture_teardown = _flush_despite_triggers  # type: ignore[method-assign]
+_UNGUARDED = {
+    "postgresql": "SET LOCAL session_replication_role = replica",
+    "sqlite": "PRAGMA defer_foreign_keys = ON",
+}
+TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
 
 
 @pytest.fixture
