@@ -102,7 +102,9 @@ def test_one_call_in_ten_goes_to_who_has_waited_longest_so_that_older_days_are_r
     settings.PULLS_PER_TICK = 2
     accounts = feeds(6)
     older = queue(accounts[0], "backfill", waiting=60 * MINUTE)
-    scheduled = [queue(one, "scheduled", waiting=(9 - number) * MINUTE) for number, one in enumerate(accounts[1:])]
+    scheduled = [
+        queue(one, "scheduled", waiting=(9 - number) * MINUTE) for number, one in enumerate(accounts[1:])
+    ]
     assert set(tick()) == {older, scheduled[0]}
 
 
