@@ -19,7 +19,7 @@ def register_checks() -> None:
 
 def check_feeds(**_: Any) -> list[CheckMessage]:
     """Return what stands between this configuration and a working feed."""
-    return [*_queue(), *_retention(), *_time(), *_packages()]
+    return [*_queue(), *_retention(), *_dispatch(), *_time(), *_packages()]
 
 
 def _queue() -> list[CheckMessage]:
@@ -35,6 +35,12 @@ def _retention() -> list[CheckMessage]:
     if settings.RAW_PAGE_DAYS >= 1:
         return []
     return [Error("RAW_PAGE_DAYS is less than one day: nothing could be looked up.", id="bankfeeds.E006")]
+
+
+def _dispatch() -> list[CheckMessage]:
+    if settings.PULLS_PER_TICK >= 1:
+        return []
+    return [Error("PULLS_PER_TICK is less than one: no feed would ever be read.", id="bankfeeds.E007")]
 
 
 def _time() -> list[CheckMessage]:

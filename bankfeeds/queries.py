@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import Case, F, Max, Min, Q, QuerySet, Value, When
 
 from bankfeeds.models import Account, Connection, Day, Finding, Heartbeat, Line, LineId, Pull
 from bankfeeds.models.connection import PULLABLE
+from bankfeeds.models.pull import PullKind
 from certificates import queries as certificates
 
 WORKER = "worker"
 RING_AGAIN = timedelta(minutes=10)
+RANK = Case(
+    When(kind=PullKind.REQUESTED, then=Value(0)),
+    When(kind=PullKind.BACKFILL, then=Value(2)),
+    default=Value(1),
+)
+"""Whose turn it is: what a person asked for, then the schedule, then older days."""
 
 
 def last_heartbeat() -> datetime | None:
@@ -27,7 +34,7 @@ def has_new_key(connection: Connection) -> bool:
 
 
 def due_pulls(*, now: datetime) -> QuerySet[Pull]:
-    """Return the pulls somebody should work on now, the longest waiting first."""
+    """Return the pulls somebody should work on now: asked for, scheduled, older days; the longest waiting first."""
     waiting = Q(state="queued") | Q(state="failed", retry_at__isnull=False)
     abandoned = Q(state="fetching", lease_expires_at__lte=now)
     return (
@@ -35,7 +42,7 @@ def due_pulls(*, now: datetime) -> QuerySet[Pull]:
         .filter(Q(retry_at=None) | Q(retry_at__lte=now))
         .filter(Q(account__connection__not_before=None) | Q(account__connection__not_before__lte=now))
         .select_related("account__connection")
-        .order_by("requested_at")
+        .order_by(RANK, "requested_at", "pk")
     )
 
 
@@ -45,23 +52,12 @@ def pulls_to_ring(*, now: datetime) -> QuerySet[Pull]:
 
 
 def oldest_due_pull(*, now: datetime) -> datetime | None:
-    """Return since when the longest waiting pull has been due; None when none is."""
+    """Return since when the longest waiting pull has been due; None when none is. Older days may wait for long."""
     times = [
         max(when for when in (pull.requested_at, pull.retry_at, pull.lease_expires_at) if when is not None)
-        for pull in due_pulls(now=now)
+        for pull in due_pulls(now=now).exclude(kind=PullKind.BACKFILL)
     ]
     return min(times, default=None)
-
-
-def accounts_due(*, now: datetime) -> QuerySet[Account]:
-    """Return the accounts whose scheduled reading has come, and which have no open pull."""
-    return (
-        Account.objects.filter(connection__state__in=PULLABLE)
-        .filter(Q(next_pull_at=None) | Q(next_pull_at__lte=now))
-        .exclude(pk__in=open_pulls().values("account"))
-        .select_related("connection")
-        .order_by("connection__label", "number")
-    )
 
 
 def open_pulls() -> QuerySet[Pull]:

@@ -13,24 +13,41 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import QuerySet
+from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from audit.recording import Actor, record
 from bankfeeds import queries
 from bankfeeds.models import BalanceObservation, Connection, Day, Heartbeat, Pull, RawPage
-from bankfeeds.operations import pulls
+from bankfeeds.models.pull import PullKind
+from bankfeeds.operations import dispatch
 
 
 def tick(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
     """Queue the pulls whose time has come and call workers for the due ones; return those called for."""
-    pulls.queue_due_pulls(today=today, actor=actor, now=now)
+    dispatch.queue_due_pulls(today=today, actor=actor, now=now)
     with transaction.atomic():
-        due = list(queries.pulls_to_ring(now=now).select_for_update(of=("self",), skip_locked=_can_skip()))
+        due = _to_ring(now)
         for pull in due:
             ring("bankfeeds.tasks.pull_account", str(pull.pk))
-        pulls.mark_rung(pulls=due, now=now)
+        dispatch.mark_rung(pulls=due, now=now)
     return due
+
+
+def _to_ring(now: datetime) -> list[Pull]:
+    """Return the pulls to call for: in the order of their turn, but one call in ten for who has waited longest.
+
+    No more than PULLS_PER_TICK calls wait in the queue at once, whether workers chew them or not; only what a person
+    asked for is called for beyond that.
+    """
+    room = max(0, settings.PULLS_PER_TICK - get_broker().queue_size())
+    due = queries.pulls_to_ring(now=now).select_for_update(of=("self",), skip_locked=_can_skip())
+    asked = list(due.filter(kind=PullKind.REQUESTED)[: settings.PULLS_PER_TICK])
+    others = due.exclude(kind=PullKind.REQUESTED)
+    longest = list(others.order_by("requested_at", "pk")[: -(-room // 10)])
+    rest = list(others.exclude(pk__in=[pull.pk for pull in longest])[: room - len(longest)])
+    return [*asked, *longest, *rest]
 
 
 def ring(task: str, *arguments: str) -> None:

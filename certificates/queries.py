@@ -31,17 +31,16 @@ from certificates.watch import unreplaced
 
 def usable(*, scope: str, use: str, now: datetime) -> KeyPair | None:
     """Return the scope's active key for ``use`` whose certificate is in date at ``now``, or None."""
-    return (
-        KeyPair.objects.filter(
-            scope=scope,
-            use=use,
-            state=KeyState.ACTIVE,
-            certificate__not_before__lte=now + timedelta(minutes=5),
-            certificate__not_after__gt=now,
-        )
-        .select_related("certificate")
-        .order_by("-activated_at")
-        .first()
+    found = in_use(now=now).filter(scope=scope, use=use)
+    return found.select_related("certificate").order_by("-activated_at").first()
+
+
+def in_use(*, now: datetime) -> QuerySet[KeyPair]:
+    """Return the active keys, of all owners and uses, whose certificates are in date at ``now``."""
+    return KeyPair.objects.filter(
+        state=KeyState.ACTIVE,
+        certificate__not_before__lte=now + timedelta(minutes=5),
+        certificate__not_after__gt=now,
     )
 
 

@@ -188,6 +188,9 @@ CACHES: dict[str, dict[str, Any]] = {
 # How long raw answers of the bank are kept that changed nothing; all others are kept for ever.
 RAW_PAGE_DAYS = env.int("RAW_PAGE_DAYS", default=35)
 
+# How many pulls a minute's tick queues and calls workers for at most, and how many calls may be waiting at once.
+PULLS_PER_TICK = env.int("PULLS_PER_TICK", default=200)
+
 QUEUE_BROKER = env.str("QUEUE_BROKER", default="orm")  # orm | redis; the rows decide what is due, either way
 Q_CLUSTER: dict[str, Any] = {
     "name": "lockkeeper",

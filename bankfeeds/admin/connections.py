@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from audit.recording import Actor
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations, queries
+from bankfeeds.admin import schedules
 from bankfeeds.admin.forms import ConnectionForm
 from bankfeeds.models import Account, Connection, Pull
 
@@ -33,7 +34,8 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     form = ConnectionForm
     fieldsets = (
         (None, {"fields": ("label", "environment", "state", "legal_hold", "failing", "not_before")}),
-        ("Feed", {"fields": ("account_table", "coverage", "last_pulls", "history_start")}),
+        ("Feed", {"fields": ("account_table", "coverage", "last_pulls", "history_start", "older_days")}),
+        ("Schedule", {"fields": ("schedule", "next_reading")}),
         (
             "Bank",
             {
@@ -79,6 +81,7 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         Button(name="close", label="Close", operation=operations.close_connection, reason=True, style="danger",
                permission="bankfeeds.close_connection", when=lambda one: one.state != "closed",
                warning="A closed connection is never pulled again. Its ledger stays."),
+        *schedules.BUTTONS,
         Button(name="hold", label="Set legal hold", operation=partial(operations.set_legal_hold, on=True), reason=True,
                permission="bankfeeds.set_legal_hold", when=lambda one: not one.legal_hold,
                warning="Every raw answer of the bank is kept from now on, whatever its age."),
@@ -137,6 +140,18 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         ]  # fmt: skip
         return table(("Account", "Currency", "Known through", "Proven through", "Missing days"), rows)
 
+    @admin.display(description="earlier history")
+    def older_days(self, connection: Connection) -> SafeString | str:
+        return schedules.older_days(connection, lambda one: _link("account", one.pk, one.masked))
+
+    @admin.display(description="times of day")
+    def schedule(self, connection: Connection) -> str:
+        return schedules.schedule_words(connection)
+
+    @admin.display(description="next")
+    def next_reading(self, connection: Connection) -> str:
+        return schedules.next_reading(connection)
+
     @admin.display(description="days")
     def coverage(self, connection: Connection) -> str:
         counts = dict.fromkeys(STATES, 0)
@@ -148,8 +163,8 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     def last_pulls(self, connection: Connection) -> SafeString:
         pulls = Pull.objects.filter(account__connection=connection).select_related("account")[:10]
         rows = [
-            (_link("pull", pull.pk, f"{pull.requested_at:%Y-%m-%d %H:%M}"), pull.account.masked, pull.state, pull.new,
-             pull.same, pull.reason or "–")
+            (_link("pull", pull.pk, f"{pull.requested_at:%Y-%m-%d %H:%M}"), pull.account.masked,
+             schedules.at_work(pull), pull.new, pull.same, pull.reason or "–")
             for pull in pulls
         ]  # fmt: skip
         return table(("Asked", "Account", "State", "New", "Same", "Reason"), rows)
@@ -176,7 +191,16 @@ class AccountAdmin(ReadOnlyAdmin, ModelAdmin):
     list_select_related = ("connection",)
     search_fields = ("connection__label",)
     actions = None
-    fields = ("connection", "masked", "currency", "through", "next_pull_at", "deep_read_on")
+    fields = (
+        "connection",
+        "masked",
+        "currency",
+        "through",
+        "next_pull_at",
+        "deep_read_on",
+        "wide_read_on",
+        "behind",
+    )
 
     @admin.display(description="number")
     def masked(self, account: Account) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -16,8 +17,9 @@ from unfold.widgets import (
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused
-from bankfeeds import operations
+from bankfeeds import operations, timetable
 from bankfeeds.models import Auth, Connection
+from bankfeeds.models.connection import OnHolidays
 from bankfeeds.models.pull import Answer
 from certificates.models import Environment
 
@@ -29,6 +31,50 @@ class AnswerForm(forms.Form):
 
     answer = forms.ChoiceField(
         choices=[choice for choice in Answer.choices if choice[0]], widget=UnfoldAdminRadioSelectWidget
+    )
+
+
+def _zones() -> list[Any]:
+    """Return the time zones by region, as a select offers them."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in sorted(timetable.zones()):
+        region, _, place = name.partition("/")
+        found.setdefault(region if place else "–", []).append((name, (place or name).replace("_", " ")))
+    return list(found.items())
+
+
+class ScheduleForm(forms.Form):
+    """When a connection is read; checked by the operation."""
+
+    time_zone = forms.ChoiceField(
+        choices=_zones, widget=UnfoldAdminSelectWidget, label="Time zone", help_text="Where the customer is."
+    )
+    pull_times = forms.CharField(
+        widget=_TEXT,
+        label="Times of day",
+        max_length=120,
+        help_text="In that zone, such as 06:30, 11:00, 15:00, 19:30. One to eight, at least 30 minutes apart; the "
+        "bank advises three to four. Each account is read at a moment of its own within the half hour after.",
+    )
+    on_holidays = forms.ChoiceField(
+        choices=OnHolidays.choices,
+        widget=UnfoldAdminRadioSelectWidget,
+        label="On weekends and bank holidays",
+        help_text="The holidays of the Federal Reserve.",
+    )
+
+    def clean_pull_times(self) -> list[str]:
+        """Return the times of day one by one."""
+        return re.split(r"[\s,;]+", self.cleaned_data["pull_times"].strip(" \t,;"))
+
+
+class BackfillForm(forms.Form):
+    """From when on an earlier history is read."""
+
+    start = forms.DateField(
+        widget=UnfoldAdminDateWidget,
+        label="First day",
+        help_text="The feed begins on this day; every day since is read and proven.",
     )
 
 

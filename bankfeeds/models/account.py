@@ -21,6 +21,9 @@ class Account(models.Model):
     )
     deep_read_on = models.DateField(null=True, blank=True, help_text="When 31 days were last read again.")
     wide_read_on = models.DateField(null=True, blank=True, help_text="When 90 days were last read again.")
+    behind = models.BooleanField(
+        default=False, db_index=True, help_text="Older days wait to be read; which ones, their coverage says."
+    )
 
     class Meta:
         ordering = ["connection", "number"]

@@ -7,6 +7,7 @@ from django.db import models
 from django_fsm import RETURN_VALUE, FSMField, transition
 
 from audit.workflow import Workflow
+from bankfeeds.timetable import Timetable
 from certificates.models import Environment
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
@@ -111,6 +112,11 @@ class Connection(Workflow):
     def main_use(self) -> str:
         """Return the use of the key without which nothing can be pulled: ``oauth`` or ``transport``."""
         return "oauth" if self.auth == Auth.OAUTH else "transport"
+
+    @property
+    def timetable(self) -> Timetable:
+        """Return when the connection is read."""
+        return Timetable(zone=self.time_zone, times=self.pull_times, on_holidays=str(self.on_holidays))
 
     @property
     def pullable(self) -> bool:

@@ -1,5 +1,6 @@
 """Everything that changes a feed: connections and their certificates, pulls, findings."""
 
+from bankfeeds.operations.backfills import backfill, stop_backfill
 from bankfeeds.operations.connections import (
     BadConnection,
     NewConnection,
@@ -14,6 +15,7 @@ from bankfeeds.operations.connections import (
     resume_connection,
     set_legal_hold,
 )
+from bankfeeds.operations.dispatch import queue_due_pulls
 from bankfeeds.operations.findings import accept_finding, resolve_finding
 from bankfeeds.operations.keys import prove_keys
 from bankfeeds.operations.pulls import (
@@ -21,10 +23,10 @@ from bankfeeds.operations.pulls import (
     PullInProgress,
     answer_held_pull,
     pull_now,
-    queue_due_pulls,
     retry_pull,
     start_pull,
 )
+from bankfeeds.operations.schedules import set_schedule
 
 __all__ = [
     "BadConnection",
@@ -34,6 +36,7 @@ __all__ = [
     "accept_finding",
     "activate_connection",
     "answer_held_pull",
+    "backfill",
     "begin_testing_if_ready",
     "close_connection",
     "create_connection",
@@ -48,5 +51,7 @@ __all__ = [
     "resume_connection",
     "retry_pull",
     "set_legal_hold",
+    "set_schedule",
     "start_pull",
+    "stop_backfill",
 ]

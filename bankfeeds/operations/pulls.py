@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -14,13 +13,10 @@ from bankfeeds import queries
 from bankfeeds.bank_dates import business_date
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.finding import FindingKind
-from bankfeeds.models.pull import Answer
+from bankfeeds.models.pull import Answer, PullKind
 from bankfeeds.operations.connections import begin_testing_if_ready
 from bankfeeds.pipeline.claim import lease_is_void
 from bankfeeds.pipeline.findings import close_findings, finding_key
-
-EVERY = timedelta(hours=6)
-"""How often the schedule reads an account; the bank advises three to four calls a day."""
 
 
 class PullInProgress(OperationRefused):
@@ -47,7 +43,8 @@ def start_pull(
 ) -> Pull:
     """Return the account's open pull for these limits, queued now if there is none; nobody works on it yet.
 
-    A waiting pull with other limits ends in favour of the new one; one that waits for its next attempt becomes due.
+    A waiting pull with other limits, or of older days, ends in favour of the new one; one that waits for its next
+    attempt becomes due.
     ``today`` is the bank's business date. Raises PullInProgress, PullHeld, OperationRefused.
     """
     if start and end and end < start:
@@ -61,7 +58,8 @@ def start_pull(
         waiting = queries.open_pulls().select_for_update().filter(account=account).first()
         if waiting is not None:
             _check_free(waiting, now)
-            if (waiting.window_start, waiting.window_end, waiting.today) == (start, end, today):
+            same = (waiting.window_start, waiting.window_end, waiting.today) == (start, end, today)
+            if same and waiting.kind != PullKind.BACKFILL:
                 return _due_again(waiting, actor, now)
             perform(waiting, "fail", actor=actor, now=now, at=now, sentence="Replaced by a newer request.")
         pull = Pull.objects.create(
@@ -83,7 +81,9 @@ def pull_now(
 ) -> list[Pull]:
     """Queue a pull for every account of the connection; the next tick of the schedule calls the workers.
 
-    Accounts that are being pulled already are left alone. Raises OperationRefused when nothing could be queued.
+    Accounts that are being pulled already are left alone; one whose older days are just being read follows at the
+    tick after them, before any more of those, and its pull is returned. Raises OperationRefused when nothing could be
+    queued.
     """
     _check_right(actor, "bankfeeds.pull_now")
     connection = Connection.objects.get(pk=pk)
@@ -92,33 +92,17 @@ def pull_now(
     for account in connection.accounts.order_by("number"):
         try:
             found.append(start_pull(account=account, today=today or business_date(now), actor=actor, now=now))
+        except PullInProgress as busy:
+            if busy.pull.kind == PullKind.BACKFILL:
+                Account.objects.filter(pk=account.pk).update(next_pull_at=None)
+                found.append(busy.pull)
+            else:
+                refusals.append(busy)
         except OperationRefused as refusal:
             refusals.append(refusal)
     if refusals and not found:
         raise refusals[0]
     return found
-
-
-def queue_due_pulls(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
-    """Queue a pull for every account whose time has come, and set its next time; return the new pulls."""
-    for connection in Connection.objects.filter(state="draft"):
-        begin_testing_if_ready(connection=connection, actor=actor, now=now)
-    found = []
-    for account in queries.accounts_due(now=now):
-        with transaction.atomic():
-            due = Account.objects.select_for_update().filter(pk=account.pk, next_pull_at=account.next_pull_at)
-            if not due.update(next_pull_at=now + EVERY):
-                continue  # another scheduler was first
-            try:
-                found.append(start_pull(account=account, today=today, actor=actor, now=now, kind="scheduled"))
-            except OperationRefused:
-                continue
-    return found
-
-
-def mark_rung(*, pulls: Iterable[Pull], now: datetime) -> None:
-    """Write down that workers were called for these pulls."""
-    Pull.objects.filter(pk__in=[pull.pk for pull in pulls]).update(rung_at=now)
 
 
 def retry_pull(*, pk: UUID | str, actor: Actor, now: datetime, reason: str = "") -> Pull:

@@ -15,6 +15,11 @@ WINDOW_DAYS = 5
 BALANCE_DAYS = 31
 TRAILING_BUSINESS_DAYS = 5
 DEEP_DAYS = 31
+WIDE_DAYS = 90
+MOST_DAYS = 100
+"""A pull asks for all unsettled days while there are no more; else older ones are left to pulls of their own."""
+SLICE_DAYS = 31
+"""The span of one such pull, so that another one need not wait for long."""
 ONE = timedelta(days=1)
 
 
@@ -45,18 +50,27 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a pull is to cover. ``start`` and ``end`` are a person's limits; with both, every day between is read."""
+    """What a pull is to cover. ``start`` and ``end`` are a person's limits; with both, every day between is read.
+
+    ``deep`` reads 31 days again, ``wide`` 90. ``older``: the next days nobody has read, oldest first, and nothing
+    else; those ``asked`` for lately without the bank saying anything of them are passed over.
+    """
 
     today: date
     history_start: date | None = None
     start: date | None = None
     end: date | None = None
     deep: bool = False
+    wide: bool = False
+    older: bool = False
+    asked: Collection[date] = ()
     holidays: Collection[date] = ()
 
 
 def windows(coverage: Mapping[date, Coverage], wish: Wish) -> list[Window]:
     """Return the windows to ask for, oldest first, the current day last. Each spans at most five dates."""
+    if wish.older:
+        return slices(_next_older(coverage, wish))
     yesterday = wish.today - ONE
     last = min(wish.end, yesterday) if wish.end else yesterday
     wanted = _unsettled(coverage, wish, last)
@@ -68,6 +82,21 @@ def windows(coverage: Mapping[date, Coverage], wish: Wish) -> list[Window]:
     if (wish.end is None or wish.end >= wish.today) and (wish.start is None or wish.start <= wish.today):
         found.append(Window(start=wish.today, end=wish.today, current_day=True))
     return found
+
+
+def backlog(coverage: Mapping[date, Coverage], wish: Wish) -> list[date]:
+    """Return the days nobody has read that are too old for every pull to ask for, oldest first."""
+    last = wish.today - timedelta(days=DEEP_DAYS + 1)
+    wanted = days_between(_first_wanted(coverage, wish), last)
+    return [day for day in wanted if day not in wish.asked and not _is_read(coverage.get(day))]
+
+
+def leaves_older_days(coverage: Mapping[date, Coverage], wish: Wish) -> bool:
+    """Say whether a pull by this wish asks for the newest days only, and leaves a backlog."""
+    if wish.start or wish.end or wish.older:
+        return False
+    unsettled = _all_unsettled(coverage, wish, wish.today - ONE)
+    return len(unsettled) > MOST_DAYS and bool(backlog(coverage, wish))
 
 
 def doubtful(coverage: Mapping[date, Coverage], wish: Wish) -> set[date]:
@@ -129,13 +158,37 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def _unsettled(coverage: Mapping[date, Coverage], wish: Wish, last: date) -> set[date]:
+    found = _all_unsettled(coverage, wish, last)
+    if wish.start or wish.end or len(found) <= MOST_DAYS:
+        return found
+    return {day for day in found if day >= wish.today - timedelta(days=MOST_DAYS)}
+
+
+def _all_unsettled(coverage: Mapping[date, Coverage], wish: Wish, last: date) -> set[date]:
+    wanted = days_between(_first_wanted(coverage, wish), last)
+    unknown = {day for day in wanted if day not in coverage}
     start = first_day(coverage, wish)
-    return {day for day in days_between(start, last) if day not in coverage or not coverage[day].settled}
+    return unknown | {day for day, known in coverage.items() if not known.settled and start <= day <= last}
+
+
+def _first_wanted(coverage: Iterable[date], wish: Wish) -> date:
+    """Return from when on days that nobody has read are wanted: where a person said so, not before."""
+    return wish.start or wish.history_start or first_day(coverage, wish)
+
+
+def _next_older(coverage: Mapping[date, Coverage], wish: Wish) -> list[date]:
+    days = backlog(coverage, wish)
+    return [day for day in days if (day - days[0]).days < SLICE_DAYS]
+
+
+def _is_read(known: Coverage | None) -> bool:
+    return known is not None and known.state not in {"missing", "provisional"}
 
 
 def _trailing(coverage: Iterable[date], wish: Wish, last: date) -> set[date]:
     yesterday = wish.today - ONE
     start = business_days_back(yesterday, TRAILING_BUSINESS_DAYS, wish.holidays)
-    if wish.deep:
-        start = min(start, wish.today - timedelta(days=DEEP_DAYS))
+    again = WIDE_DAYS if wish.wide else DEEP_DAYS if wish.deep else 0
+    if again:
+        start = min(start, wish.today - timedelta(days=again))
     return set(days_between(max(start, first_day(coverage, wish)), last))

@@ -8,21 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-import holidays
 import structlog
 from django.db import transaction
+from django.db.models import F
 
 from audit.recording import Actor
 from bankfeeds.jpmorgan.client import Client, Page
 from bankfeeds.jpmorgan.errors import BankError, Decision
 from bankfeeds.jpmorgan.wire import WireError
-from bankfeeds.models import Account, Day, Pull
+from bankfeeds.models import Account, Pull
 from bankfeeds.models.finding import FindingKind
-from bankfeeds.pipeline import claim, diff, fetch, ledger, normalise, plan
+from bankfeeds.models.pull import PullKind
+from bankfeeds.pipeline import claim, diff, fetch, ledger, normalise, plan, wishes
 from bankfeeds.pipeline.book import LeaseLost, book_window, renew_lease
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
 from bankfeeds.pipeline.normalise import BalanceAnswer
-from bankfeeds.pipeline.plan import Window
+from bankfeeds.pipeline.plan import Window, Wish
 from bankfeeds.pipeline.reading import Reading, final_balances, finished, read, unfinished_day
 from bankfeeds.records import PostedLine
 
@@ -51,7 +52,7 @@ class _Errand:
     clock: Clock
     suspects: list[PostedLine] = field(default_factory=list)
     read: int = 0
-    deep: bool = False
+    wish: Wish | None = None
     unfinished: date | None = None  # yesterday, while the bank still calls it the current day
 
 
@@ -117,37 +118,27 @@ def _carry_out(errand: _Errand, client: Client) -> None:
                     actor=errand.actor,
                     now=errand.clock(),
                 )
-    if errand.deep:
-        # Only now: a deep reading that was refused or killed has not taken place.
-        Account.objects.filter(pk=errand.account.pk).update(deep_read_on=errand.pull.today)
+    if errand.wish is not None:
+        # Only now: a sweep that was refused or killed has not taken place.
+        wishes.note_sweeps(errand.account, errand.wish)
 
 
 def _plan(errand: _Errand, done: set[date], *, first: bool) -> list[Window]:
     pull, account = errand.pull, errand.account
-    deep = account.deep_read_on is None or (pull.today - account.deep_read_on).days >= 7
-    wish = plan.Wish(
-        today=pull.today,
-        history_start=account.connection.history_start,
-        start=pull.window_start,
-        end=pull.window_end,
-        deep=deep,
-        holidays=_holidays(pull.today),
-    )
-    coverage = {
-        day: plan.Coverage(state=state, quiet=not stated and not lines and not rejected)  # type: ignore[arg-type]
-        for day, state, stated, lines, rejected in Day.objects.filter(account=account).values_list(
-            "as_of_date", "state", "stated", "lines", "rejected"
-        )
-    }
-    windows = plan.windows(coverage, wish)
-    if first:
-        errand.deep = deep and not (pull.window_start or pull.window_end)
+    if not first and pull.kind == PullKind.BACKFILL:
+        return []  # a broken day is asked for again with the newest ones, and not before the older are read
+    wish = wishes.wish_of(pull, account, now=errand.clock())
+    known = wishes.known_days(account)
+    if not first:
+        windows = plan.slices(plan.doubtful(known, wish) - done)
+        Pull.objects.filter(pk=pull.pk).update(planned=F("planned") + len(windows))
         return windows
-    return plan.slices(plan.doubtful(coverage, wish) - done)
-
-
-def _holidays(today: date) -> set[date]:
-    return set(holidays.country_holidays("US", years=range(today.year - 1, today.year + 1)))
+    errand.wish = wish
+    if plan.leaves_older_days(known, wish):
+        Account.objects.filter(pk=account.pk).update(behind=True)
+    windows = plan.windows(known, wish)
+    Pull.objects.filter(pk=pull.pk).update(planned=len(windows))
+    return windows
 
 
 def _read_group(errand: _Errand, client: Client, group: Sequence[Window]) -> list[Reading]:

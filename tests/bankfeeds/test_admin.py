@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from bankfeeds.models import Account, Connection, Day, Finding, Line, Pull
 from tests.bankfeeds.feeds import TODAY, Feed, feed
@@ -159,3 +161,38 @@ def test_lists_ask_a_fixed_number_of_questions(
         with django_assert_max_num_queries(16):
             client.get(reverse(f"admin:bankfeeds_{name}_changelist"))
     assert Line.objects.filter(as_of_date__lt=TODAY).count() > 50
+
+
+def test_the_schedule_is_shown_in_words_and_set_by_the_operator(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("operator")
+    url = reverse("admin:bankfeeds_connection_do", args=[harbor.connection.pk, "schedule"])
+    asked = client.get(url).content.decode()
+    assert 'value="06:30, 11:00, 15:00, 19:30"' in asked
+    assert '<option value="America/New_York" selected>New York</option>' in asked
+    facts = {"time_zone": "Europe/London", "pull_times": "9:00 17:00", "on_holidays": "none"}
+    refused = client.post(url, {**facts, "pull_times": "09:00, 09:10"})
+    assert (refused.status_code, "at least 30 minutes" in refused.content.decode()) == (409, True)
+    assert client.post(url, {**facts, "time_zone": "Harbor/Kettle"}).status_code == 400
+    assert as_("auditor").post(url, facts).status_code == 403
+    client = as_("operator")
+    assert client.post(url, facts).status_code == 302
+    Account.objects.update(next_pull_at=datetime(2032, 6, 3, 8, 5, tzinfo=UTC))
+    page = client.get(change(Connection)).content.decode()
+    assert "At 09:00 and 17:00 in Europe/London" in page
+    assert "3 Jun 2032, 08:05 UTC (09:05 in Europe/London)" in page
+
+
+def test_an_earlier_history_is_asked_for_watched_and_stopped(harbor: Feed, roles: None, as_: Any) -> None:
+    client = as_("operator")
+    assert "/do/stop_backfill/" not in client.get(change(Connection)).content.decode()
+    start = (timezone.now() - timedelta(days=365)).date()
+    assert do(client, Connection, "backfill", start=start) == 400  # a reason is due
+    assert do(as_("auditor"), Connection, "backfill", start=start, reason="A year.") == 403
+    client = as_("operator")
+    assert do(client, Connection, "backfill", start=start, reason="A year is wanted.") == 302
+    Pull.objects.filter(kind="backfill").update(state="fetching", planned=7, windows=2)
+    page = client.get(change(Connection)).content.decode()
+    assert "<progress" in page
+    assert "the next days are fetching, window 3 of 7" in page
+    assert do(client, Connection, "stop_backfill", reason="Enough.") == 302
+    assert "<progress" not in client.get(change(Connection)).content.decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from audit.models import AuditEntry
-from bankfeeds import operations, queries, schedule, tasks
+from bankfeeds import operations, queries, schedule, tasks, timetable
 from bankfeeds.bank_dates import business_date
 from bankfeeds.models import Account, Connection, Heartbeat, Line, Pull, RawPage
 from certificates.models import MonitorRun
@@ -57,12 +57,15 @@ def test_a_lost_call_is_repeated_and_a_doubled_one_changes_nothing() -> None:
         assert len(lines) == len(harbor.bank_lines())
 
 
-def test_the_next_scheduled_pull_comes_six_hours_later(harbor: Feed) -> None:
-    now = timezone.now()
+def test_the_next_scheduled_pull_comes_at_the_next_time_of_day(harbor: Feed) -> None:
+    now = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)  # 08:00 in New York; 11:00 is next
     tick(now=now)
     Pull.objects.all().update(state="booked")
-    assert tick(now=now + timedelta(hours=5, minutes=59)) == []
-    assert len(tick(now=now + timedelta(hours=6, minutes=1))) == 2
+    eleven = datetime(2026, 6, 3, 15, 0, tzinfo=UTC)
+    times = {account.pk: eleven + timetable.spread(account.pk) for account in Account.objects.order_by("pk")}
+    assert dict(Account.objects.values_list("pk", "next_pull_at")) == times
+    assert tick(now=min(times.values()) - timedelta(seconds=1)) == []
+    assert len(tick(now=max(times.values()))) == 2
 
 
 def test_paused_and_closed_connections_are_left_alone_and_resuming_pulls_at_once(harbor: Feed) -> None:
