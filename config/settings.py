@@ -188,6 +188,10 @@ CACHES: dict[str, dict[str, Any]] = {
 # How long raw answers of the bank are kept that changed nothing; all others are kept for ever.
 RAW_PAGE_DAYS = env.int("RAW_PAGE_DAYS", default=35)
 
+# How often all workers together call one host of the bank: a rate, and how many calls may come at once. 0: no limit.
+BANK_CALLS_PER_SECOND = env.float("BANK_CALLS_PER_SECOND", default=50.0)
+BANK_CALL_BURST = env.int("BANK_CALL_BURST", default=100)
+
 QUEUE_BROKER = env.str("QUEUE_BROKER", default="orm")  # orm | redis; the rows decide what is due, either way
 Q_CLUSTER: dict[str, Any] = {
     "name": "lockkeeper",

@@ -89,6 +89,7 @@ class Client:
         max_inline_wait: timedelta = timedelta(seconds=5),
         permit: Callable[[], None] = lambda: None,
         hurry: bool = False,
+        gate: calls.Gate | None = None,
     ) -> None:
         """Prepare calls; nothing is sent yet.
 
@@ -97,7 +98,8 @@ class Client:
         with other certificates are forgotten. `clock` returns the aware time. A Retry-After up to
         `max_inline_wait` is waited for, once, with `sleep` (seconds). `permit` is called before each question
         and raises when the bank must be left alone: it may have said so to somebody else. In a
-        `hurry` (a person waits at the console) everything is tried once and given up after seconds. Raises
+        `hurry` (a person waits at the console) everything is tried once and given up after seconds. `gate` is
+        asked before every call and told what came of it. Raises
         ValueError for a context that is not strict or a missing `sign`.
         """
         if endpoint.auth == "oauth" and (sign is None or not kid):
@@ -113,6 +115,8 @@ class Client:
             sleep=sleep,
             longest=timedelta() if hurry else max_inline_wait,
             quick=0 if hurry else calls.QUICK_TRIES,
+            host=transport.host_name(endpoint.api_host),
+            gate=gate or calls.OpenGate(),
         )
         self._answered = False
         self._sign_in: calls.SignIn | None = None
