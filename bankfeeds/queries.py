@@ -9,7 +9,17 @@ from datetime import date, datetime, timedelta
 from django.db.models import F, Max, Min, Q, QuerySet
 
 from bankfeeds.hosts import addresses, waiting
-from bankfeeds.models import Account, BankHost, Connection, Day, Finding, Heartbeat, Line, LineId, Pull
+from bankfeeds.models import (
+    Account,
+    BankHost,
+    Connection,
+    Day,
+    Finding,
+    Heartbeat,
+    Line,
+    LineId,
+    Pull,
+)
 from bankfeeds.models.connection import PULLABLE
 from certificates import queries as certificates
 

@@ -25,6 +25,7 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
 PROBE = timedelta(minutes=3)
 """For so long one worker alone may try a host that was shut; after that another one may."""
 SOURCES = 8
+"""The newest are kept: whose calls failed first is forgotten before whose call failed last."""
 
 
 def failed(
@@ -40,7 +41,7 @@ def failed(
         if host.state == BreakerState.CLOSED:
             host.failures += 1
             host.unconnected += not connected
-            host.sources = sorted({*host.sources, source})[:SOURCES]
+            host.sources = [*(one for one in host.sources if one != source), source][-SOURCES:]
             host.reason = sentence
             if _is_down(host):
                 _shut(host, actor, now)

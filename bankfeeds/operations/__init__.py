@@ -15,6 +15,7 @@ from bankfeeds.operations.connections import (
     set_legal_hold,
 )
 from bankfeeds.operations.findings import accept_finding, resolve_finding
+from bankfeeds.operations.hosts import call_host_again, tell_of_outages
 from bankfeeds.operations.keys import prove_keys
 from bankfeeds.operations.pulls import (
     PullHeld,
@@ -35,6 +36,7 @@ __all__ = [
     "activate_connection",
     "answer_held_pull",
     "begin_testing_if_ready",
+    "call_host_again",
     "close_connection",
     "create_connection",
     "generate_csr",
@@ -49,4 +51,5 @@ __all__ = [
     "retry_pull",
     "set_legal_hold",
     "start_pull",
+    "tell_of_outages",
 ]
