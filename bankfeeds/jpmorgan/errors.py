@@ -73,6 +73,20 @@ class NotCalled(BankError):
         self.until = until
 
 
+class Unreadable(BankError):
+    """An answer with status 200 that is not what the protocol says.
+
+    `differs` names the field and what was expected and found, where the bank's contract and its answer drifted
+    apart; it is empty for bytes that are no such answer at all (a maintenance page, half an answer). `page` is the
+    client's Page with the bytes, to be kept, if there is one.
+    """
+
+    def __init__(self, sentence: str, *, detail: str, status: int, differs: str) -> None:
+        super().__init__(Decision.RETRY, sentence, detail=detail, status=status)
+        self.differs = differs
+        self.page: object = None
+
+
 def unanswered(error: transport.TransportError) -> BankError:
     """Return what it means that no answer was taken."""
     decision, sentence = {
@@ -120,11 +134,14 @@ def unanswered(error: transport.TransportError) -> BankError:
     )
 
 
-def unreadable(error: wire.WireError, reply: transport.Reply) -> BankError:
+def unreadable(error: wire.WireError, reply: transport.Reply) -> Unreadable:
     """Return what it means that an answer with status 200 is not what the protocol says."""
     sentence = "The bank's answer could not be read; nothing was taken from it."
+    differs = redacted(error.differs) if isinstance(error, wire.ShapeError) else ""
+    if differs:
+        sentence += f" It is unlike the bank's contract: {differs}."
     kind = reply.headers.get("content-type", "none")
-    return BankError(Decision.RETRY, sentence, detail=f"{error} Content type {kind}.", status=reply.status)
+    return Unreadable(sentence, detail=f"{error} Content type {kind}.", status=reply.status, differs=differs)
 
 
 def refused_call(reply: transport.Reply, *, now: datetime) -> BankError:

@@ -17,6 +17,7 @@ from bankfeeds.hosts import breaker
 from bankfeeds.jpmorgan.errors import BankError, Decision, NotCalled
 from bankfeeds.models import Account, BankHost, Pull
 from bankfeeds.models.finding import FindingKind
+from bankfeeds.pipeline import drift
 from bankfeeds.pipeline.book import LEASE, LeaseLost
 from bankfeeds.pipeline.fetch import leave_alone
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
@@ -90,6 +91,7 @@ def finish(pull: Pull, *, owner: str, actor: Actor, now: datetime) -> Pull:
             now=now,
             reason="A later pull went through.",
         )
+        drift.settle(fresh, actor=actor, now=now)
         # Last: it locks the audit chain, and whoever closes a finding locks that before the chain.
         return perform(fresh, "finish", actor=actor, now=now, at=now)
 
@@ -101,6 +103,7 @@ def refused(pull: Pull, error: BankError, *, owner: str, actor: Actor, now: date
         if error.retry_after is not None:
             leave_alone(fresh.account.connection, until=now + error.retry_after)
         breaker.let_go(owner=owner, now=now)
+        drift.tell_of_unreadable(error, fresh, now=now)
         waits_until = _waits_until(error, now)
         if waits_until is not None:
             return perform(

@@ -18,10 +18,11 @@ from audit.workflow import OperationRefused
 from bankfeeds.hosts import breaker
 from bankfeeds.hosts.gate import HostGate
 from bankfeeds.jpmorgan.client import Client, Endpoint, Page
-from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled, Unreadable
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.jpmorgan.transport import host_name
 from bankfeeds.models import Account, Connection, Pull, RawPage
+from bankfeeds.pipeline import drift
 from bankfeeds.pipeline.plan import Window
 from certificates import identity, queries
 from certificates import operations as certificates
@@ -131,18 +132,33 @@ def session(
 
 def transactions(client: Client, account: Account, pull: Pull, window: Window) -> list[Page]:
     """Return the pages of a window after storing them. Raises BankError."""
-    pages = client.transactions(
-        account=account.given_number, start=window.start, end=window.end, current_day=window.current_day
-    )
+    with _kept_if_unreadable(pull):
+        pages = client.transactions(
+            account=account.given_number, start=window.start, end=window.end, current_day=window.current_day
+        )
     _keep(pull, pages)
+    drift.tell_of_new_fields(pull, account, pages[0])
     return pages
 
 
 def balances(client: Client, account: Account, pull: Pull, start: date, end: date) -> Page:
     """Return the balances of at most 31 days after storing them. Raises BankError."""
-    page = client.balances(account=account.given_number, start=start, end=end)
+    with _kept_if_unreadable(pull):
+        page = client.balances(account=account.given_number, start=start, end=end)
     _keep(pull, [page])
+    drift.tell_of_new_fields(pull, account, page)
     return page
+
+
+@contextmanager
+def _kept_if_unreadable(pull: Pull) -> Iterator[None]:
+    """Keep the bytes of an answer that could not be read: without them nobody can say what the bank changed."""
+    try:
+        yield
+    except Unreadable as error:
+        if isinstance(error.page, Page):
+            _keep(pull, [error.page])
+        raise
 
 
 def leave_alone(connection: Connection, *, until: datetime) -> None:

@@ -189,6 +189,9 @@ def _failing_feeds() -> Iterator[NeedsMe]:
         )
 
 
+_CONSEQUENCES = {"contract_drift": "What the bank changed may matter, and nobody has looked yet."}
+
+
 def _findings(*, now: datetime) -> Iterator[NeedsMe]:
     failing = feeds.failing_connections().keys() - outages.connections_at_shut_hosts()
     for finding in feeds.open_findings():
@@ -200,7 +203,7 @@ def _findings(*, now: datetime) -> Iterator[NeedsMe]:
             subject=f"{finding.connection}: {finding.get_kind_display()}",
             url=reverse("admin:bankfeeds_finding_change", args=[finding.pk]),
             reason=finding.sentence,
-            consequence="The books cannot be called proven.",
+            consequence=_CONSEQUENCES.get(finding.kind, "The books cannot be called proven."),
             holder=clock.US,
             holder_words=HOLDERS[clock.US],
             age=calendar_days(days),
