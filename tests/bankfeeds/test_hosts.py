@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
 
 from audit.models import AuditEntry
 from audit.recording import Actor
-from bankfeeds import queries
+from audit.workflow import OperationRefused
+from bankfeeds import operations, queries
 from bankfeeds.hosts import addresses, breaker, budget, waiting
 from bankfeeds.jpmorgan.errors import BankError, Decision, NotCalled
 from bankfeeds.models import Account, BankHost, Connection, Finding, Outage, Pull
@@ -351,3 +354,71 @@ def test_eight_workers_never_exceed_the_budget(settings: Any) -> None:
 
     found = sorted(wait for waits in together(*[worker] * 8) for wait in waits)
     assert found == [0.0] * 4 + [round(0.1 * place, 1) for place in range(1, 37)]
+
+
+# What people are told
+
+
+def test_operations_are_mailed_once_that_it_lasts_and_once_that_it_is_over(
+    transactional_db: None, mailoutbox: list[Any]
+) -> None:
+    queued(customer(accounts=2)) + queued(customer("tin-lantern"))
+    at = due(shut())
+    assert operations.tell_of_outages(now=after(299)) == 0
+    assert [operations.tell_of_outages(now=after(300)) for _ in range(3)] == [1, 0, 0]
+    breaker.enter(HOST, owner="one", now=at)
+    breaker.answered(host(), owner="one", actor=ACTOR, now=after(600))
+    assert [operations.tell_of_outages(now=after(660)) for _ in range(3)] == [1, 0, 0]
+    assert [one.subject for one in mailoutbox] == [
+        "The bank's host api.bank.example:443 is not reached",
+        "The bank's host api.bank.example:443 answers again",
+    ]
+    assert "has not been reached since 3 Jun 2026, 12:00 UTC" in mailoutbox[0].body
+    assert "2 feeds wait for it." in mailoutbox[0].body
+    assert "answers again since 3 Jun 2026, 12:10 UTC" in mailoutbox[1].body
+
+
+def test_nobody_is_mailed_about_minutes(transactional_db: None, mailoutbox: list[Any]) -> None:
+    at = due(shut())
+    breaker.enter(HOST, owner="one", now=at)
+    breaker.answered(host(), owner="one", actor=ACTOR, now=at)
+    assert (operations.tell_of_outages(now=after(3600)), mailoutbox) == (0, [])
+
+
+def test_a_silent_mail_server_is_asked_again(
+    transactional_db: None, settings: Any, mailoutbox: list[Any]
+) -> None:
+    shut()
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = (
+        "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1", 9,
+    )  # fmt: skip
+    assert (operations.tell_of_outages(now=after(600)), Outage.objects.get().told_at) == (0, None)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert (operations.tell_of_outages(now=after(660)), len(mailoutbox)) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_a_person_has_it_called_again_and_one_pull_tries_it(as_: Any) -> None:
+    waiting_one = queued(customer())[0]
+    row = shut()
+    BankHost.objects.update(retry_at=after(10**6))
+    page = reverse("admin:bankfeeds_bankhost_change", args=[row.pk])
+    act = reverse("admin:bankfeeds_bankhost_do", args=[row.pk, "call"])
+    assert as_("auditor").post(act, {"reason": "x"}).status_code == 403
+    operator = as_("operator")
+    html = operator.get(page).content.decode()
+    assert [
+        word for word in ("Call again now", SENTENCE.replace("'", "&#x27;"), "not yet") if word not in html
+    ] == []
+    waits = operator.get(reverse("admin:bankfeeds_pull_change", args=[waiting_one.pk])).content.decode()
+    assert "api.bank.example:443, which has not been reached since 3 Jun 2026, 12:00 UTC" in waits
+    assert operator.post(act, {"reason": "The bank says it is well."}).status_code == 302
+    assert list(queries.pulls_to_ring(now=timezone.now())) == [waiting_one]
+    assert verbs() == ["bankfeeds.host_shut", "bankfeeds.host_call_asked_for"]
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_called_needs_no_word(now: datetime) -> None:
+    row = breaker.enter(HOST, owner="", now=now)
+    with pytest.raises(OperationRefused, match="is called as usual"):
+        operations.call_host_again(pk=row.pk, actor=ACTOR, now=now)
