@@ -85,13 +85,12 @@ def finish(pull: Pull, *, owner: str, actor: Actor, now: datetime) -> Pull:
         breaker.let_go(owner=owner, now=now)
         kinds = (FindingKind.BANK_REFUSED, FindingKind.GAVE_UP, FindingKind.HELD_PULL)
         close_findings(
-            [finding_key(kind, fresh.account) for kind in kinds],
+            [*(finding_key(kind, fresh.account) for kind in kinds), *drift.settled_by(fresh)],
             connection=fresh.account.connection,
             actor=actor,
             now=now,
             reason="A later pull went through.",
         )
-        drift.settle(fresh, actor=actor, now=now)
         # Last: it locks the audit chain, and whoever closes a finding locks that before the chain.
         return perform(fresh, "finish", actor=actor, now=now, at=now)
 

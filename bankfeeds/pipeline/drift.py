@@ -7,13 +7,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audit.recording import Actor
 from bankfeeds.jpmorgan import contract
 from bankfeeds.jpmorgan.client import Page
 from bankfeeds.jpmorgan.errors import BankError, Unreadable
 from bankfeeds.models import Account, Connection, Finding, Pull
 from bankfeeds.models.finding import FindingKind
-from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
+from bankfeeds.pipeline.findings import Cause, finding_key, open_findings
 
 UNREADABLE = finding_key(FindingKind.CONTRACT_DRIFT, None)
 """One for a connection, whatever number of accounts meets it."""
@@ -34,14 +33,10 @@ def tell_of_unreadable(error: BankError, pull: Pull, *, now: datetime) -> None:
     open_findings([cause], connection=connection, account=None, pull=pull, now=now)
 
 
-def settle(pull: Pull, *, actor: Actor, now: datetime) -> None:
-    """Resolve that finding once the account that met it is read again."""
-    connection = pull.account.connection
-    open_ones = Finding.objects.filter(connection=connection, state="open", key=UNREADABLE)
-    if open_ones.filter(pull__account=pull.account_id).exists():
-        close_findings(
-            [UNREADABLE], connection=connection, actor=actor, now=now, reason="A later pull went through."
-        )
+def settled_by(pull: Pull) -> list[str]:
+    """Return the key of that finding, if it is this pull's account that met it and is read again now."""
+    met = Finding.objects.filter(connection=pull.account.connection, state="open", key=UNREADABLE)
+    return [UNREADABLE] if met.filter(pull__account=pull.account_id).exists() else []
 
 
 def tell_of_new_fields(pull: Pull, account: Account, page: Page) -> None:

@@ -18,6 +18,7 @@ from audit.recording import Actor
 from audit.workflow import OperationRefused
 from bankfeeds import operations, queries
 from bankfeeds.hosts import addresses, breaker, budget, waiting
+from bankfeeds.hosts.gate import HostGate
 from bankfeeds.jpmorgan.errors import BankError, Decision, NotCalled
 from bankfeeds.models import Account, BankHost, Connection, Finding, Outage, Pull
 from bankfeeds.pipeline import claim
@@ -354,6 +355,23 @@ def test_eight_workers_never_exceed_the_budget(settings: Any) -> None:
 
     found = sorted(wait for waits in together(*[worker] * 8) for wait in waits)
     assert found == [0.0] * 4 + [round(0.1 * place, 1) for place in range(1, 37)]
+
+
+@pytest.mark.django_db
+def test_a_short_wait_is_slept_and_a_long_one_is_no_failure(settings: Any) -> None:
+    settings.BANK_CALLS_PER_SECOND, settings.BANK_CALL_BURST = 0.25, 1
+    slept: list[float] = []
+    gate = HostGate(owner="one", source="1/1", actor=ACTOR, clock=lambda: NOW, sleep=slept.append)
+    gate.enter(HOST)
+    gate.enter(HOST)
+    with pytest.raises(NotCalled, match="calls per second that we allow ourselves") as refused:
+        gate.enter(HOST)
+    assert (slept, refused.value.until, refused.value.retry_after) == ([4.0], after(8), None)
+    (pull,) = queued(customer())
+    taken = claim.claim(pull_id=pull.pk, owner="one", today=NOW.date(), actor=ACTOR, now=NOW)
+    told = claim.refused(taken, refused.value, owner="one", actor=ACTOR, now=NOW)
+    assert (told.state, told.attempts, told.retry_at) == ("failed", 0, after(8))
+    assert Connection.objects.get().not_before is None  # it is our own limit, not the bank's wish
 
 
 # What people are told
