@@ -19,7 +19,7 @@ def register_checks() -> None:
 
 def check_feeds(**_: Any) -> list[CheckMessage]:
     """Return what stands between this configuration and a working feed."""
-    return [*_queue(), *_retention(), *_dispatch(), *_time(), *_packages()]
+    return [*_queue(), *_budget(), *_retention(), *_dispatch(), *_time(), *_packages()]
 
 
 def _queue() -> list[CheckMessage]:
@@ -40,7 +40,16 @@ def _retention() -> list[CheckMessage]:
 def _dispatch() -> list[CheckMessage]:
     if settings.PULLS_PER_TICK >= 1:
         return []
-    return [Error("PULLS_PER_TICK is less than one: no feed would ever be read.", id="bankfeeds.E007")]
+    return [Error("PULLS_PER_TICK is less than one: no feed would ever be read.", id="bankfeeds.E008")]
+
+
+def _budget() -> list[CheckMessage]:
+    if settings.BANK_CALLS_PER_SECOND >= 0 and settings.BANK_CALL_BURST >= 1:
+        return []
+    sentence = (
+        "BANK_CALLS_PER_SECOND is negative or BANK_CALL_BURST is less than 1: the bank could not be called."
+    )
+    return [Error(sentence, id="bankfeeds.E007")]
 
 
 def _time() -> list[CheckMessage]:

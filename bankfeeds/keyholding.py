@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit.recording import Actor
 from bankfeeds.jpmorgan.client import Client
-from bankfeeds.jpmorgan.errors import BankError, Blame, Decision
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.pipeline import fetch
@@ -49,6 +49,8 @@ class ConnectionKeys:
                 hurry=True,
             ) as client:
                 return _ask(client, key, account)
+        except NotCalled as wait:
+            raise NotTried(wait.sentence) from None
         except BankError as error:
             if error.retry_after is not None:
                 fetch.leave_alone(connection, until=clock() + error.retry_after)

@@ -8,7 +8,18 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Case, F, Max, Min, Q, QuerySet, Value, When
 
-from bankfeeds.models import Account, Connection, Day, Finding, Heartbeat, Line, LineId, Pull
+from bankfeeds.hosts import addresses, waiting
+from bankfeeds.models import (
+    Account,
+    BankHost,
+    Connection,
+    Day,
+    Finding,
+    Heartbeat,
+    Line,
+    LineId,
+    Pull,
+)
 from bankfeeds.models.connection import PULLABLE
 from bankfeeds.models.pull import PullKind
 from certificates import queries as certificates
@@ -34,7 +45,21 @@ def has_new_key(connection: Connection) -> bool:
 
 
 def due_pulls(*, now: datetime) -> QuerySet[Pull]:
-    """Return the pulls somebody should work on now: asked for, scheduled, older days; the longest waiting first."""
+    """Return the pulls somebody should work on now: asked for, scheduled, older days; the longest waiting first.
+
+    None whose host is not called.
+    """
+    shut = waiting.shut_hosts()
+    found = _due(now=now)
+    return found.exclude(_calls(shut)) if shut else found
+
+
+def _calls(shut: list[BankHost]) -> Q:
+    connections = Connection.objects.filter(addresses.calling([host.name for host in shut]))
+    return Q(account__connection__in=connections.values("pk"))
+
+
+def _due(*, now: datetime) -> QuerySet[Pull]:
     waiting = Q(state="queued") | Q(state="failed", retry_at__isnull=False)
     abandoned = Q(state="fetching", lease_expires_at__lte=now)
     return (
@@ -47,8 +72,19 @@ def due_pulls(*, now: datetime) -> QuerySet[Pull]:
 
 
 def pulls_to_ring(*, now: datetime) -> QuerySet[Pull]:
-    """Return the due pulls no worker was called for lately; an older call counts as lost."""
-    return due_pulls(now=now).filter(Q(rung_at=None) | Q(rung_at__lte=now - RING_AGAIN))
+    """Return the due pulls no worker was called for lately; an older call counts as lost.
+
+    Of those at a host that is to be tried again, one: the longest waiting.
+    """
+    quiet = _due(now=now).filter(Q(rung_at=None) | Q(rung_at__lte=now - RING_AGAIN))
+    shut = waiting.shut_hosts()
+    if not shut:
+        return quiet
+    tried = [host for host in shut if host.retry_at is not None and host.retry_at <= now]
+    kept = [host for host in shut if host not in tried]
+    candidates = quiet.exclude(_calls(kept)) if kept else quiet
+    probes = {candidates.filter(_calls([host])).values_list("pk", flat=True).first() for host in tried}
+    return quiet.filter(Q(pk__in=probes - {None}) | ~_calls(shut))
 
 
 def oldest_due_pull(*, now: datetime) -> datetime | None:

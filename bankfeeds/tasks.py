@@ -6,7 +6,7 @@ import structlog
 from django.utils import timezone
 
 from audit.recording import Actor
-from bankfeeds import schedule
+from bankfeeds import operations, schedule
 from bankfeeds.bank_dates import business_date
 from bankfeeds.pipeline.book import LeaseLost
 from bankfeeds.pipeline.claim import NotClaimed, new_owner
@@ -21,6 +21,7 @@ def tick() -> None:
     now = timezone.now()
     schedule.beat(now=now)
     schedule.tick(today=business_date(now), actor=Actor.task("tick"), now=now)
+    operations.tell_of_outages(now=now)
     certificates.alarm_if_monitor_stopped(now=now)  # last: whatever it meets, the pulls were called for
 
 

@@ -40,6 +40,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Days", "bankfeeds.Day", "calendar_month"),
             ("Findings", "bankfeeds.Finding", "flag"),
             ("Lines", "bankfeeds.Line", "receipt_long"),
+            ("Hosts", "bankfeeds.BankHost", "dns"),
+            ("Outages", "bankfeeds.Outage", "cloud_off"),
         ),
     ),
     (

@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found
 
+from bankfeeds.hosts.outages import host_states, standstills
 from bankfeeds.queries import last_heartbeat
 from certificates import queries, watch
 
@@ -37,7 +38,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def expose(*, now: datetime) -> Iterator[str]:
     """Return the families in the exposition format, as they stand at ``now``."""
-    live = watch.live_certificates()
+    live, outages = watch.live_certificates(), standstills()
     labels = [
         {"key": str(c.key.pk), "use": c.key.use, "environment": c.key.environment, "state": str(c.key.state)}
         for c in live
@@ -55,6 +56,12 @@ def expose(*, now: datetime) -> Iterator[str]:
                    for (provider, version), rows in sorted(queries.envelopes_per_version().items())])  # fmt: skip
     yield _family("approvals_waiting", "Acts that wait for a second person, or for being done.",
                   [({}, watch.approvals_waiting(now=now).count())])  # fmt: skip
+    yield _family("bank_host_shut", "1 while a host of the bank is not called by every worker, else 0.",
+                  [({"host": name}, shut) for name, shut in host_states().items()])  # fmt: skip
+    yield _family("bank_outage_begin_timestamp_seconds", "Since when a host has not been reached, while it lasts.",
+                  [({"host": one.name}, one.since.timestamp()) for one in outages])  # fmt: skip
+    yield _family("bank_outage_feeds_waiting", "Feeds that wait for a host that is not reached.",
+                  [({"host": one.name}, one.feeds) for one in outages])  # fmt: skip
     yield _family("worker_heartbeat_timestamp_seconds", "When a worker last executed something; 0: never.",
                   [({}, _instant(last_heartbeat()))])  # fmt: skip
 

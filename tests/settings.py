@@ -13,6 +13,7 @@ os.environ |= {
     "DEBUG": "false",
     "PUBLIC_URL": "http://localhost",
     "EMAIL_URL": "memorymail://",
+    "BANK_CALLS_PER_SECOND": "0",
     "OPS_EMAIL": "ops@vendor.example",
     "DJANGO_READ_DOT_ENV": "false",
 }

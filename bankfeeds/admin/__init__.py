@@ -2,16 +2,19 @@
 
 from bankfeeds.admin.connections import AccountAdmin, ConnectionAdmin
 from bankfeeds.admin.findings import FindingAdmin
+from bankfeeds.admin.hosts import BankHostAdmin, OutageAdmin
 from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin, RejectedLineAdmin
 from bankfeeds.admin.pulls import PullAdmin
 
 __all__ = [
     "AccountAdmin",
     "BalanceObservationAdmin",
+    "BankHostAdmin",
     "ConnectionAdmin",
     "DayAdmin",
     "FindingAdmin",
     "LineAdmin",
+    "OutageAdmin",
     "PullAdmin",
     "RejectedLineAdmin",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.formats import date_format
 from unfold.admin import ModelAdmin
 
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations
 from bankfeeds.admin.forms import AnswerForm
+from bankfeeds.hosts import outages
 from bankfeeds.models import Pull
 from bankfeeds.models.pull import COUNTERS
 
@@ -27,7 +29,18 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("connection", "account", "state", "reason", "needs_person", "retry_at", "answer")},
+            {
+                "fields": (
+                    "connection",
+                    "account",
+                    "state",
+                    "reason",
+                    "waits_for",
+                    "needs_person",
+                    "retry_at",
+                    "answer",
+                )
+            },
         ),
         (
             "Asked",
@@ -47,3 +60,11 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     @admin.display(ordering="account__connection__label")
     def connection(self, pull: Pull) -> str:
         return pull.account.connection.label
+
+    @admin.display(description="waits for")
+    def waits_for(self, pull: Pull) -> str:
+        host = outages.waits_for(pull)
+        if host is None:
+            return "–"
+        since = f" since {date_format(host.opened_at, 'DATETIME_FORMAT')}" if host.opened_at else ""
+        return f"the bank's host {host.name}, which has not been reached{since}"

@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bankfeeds.jpmorgan import errors, oauth, wire
-from bankfeeds.jpmorgan.transport import Reply, Transport, TransportError
+from bankfeeds.jpmorgan.transport import Reply, Transport, TransportError, host_name
 
 QUICK_TRIES = 2
 QUICK_PAUSE = 0.5
@@ -21,6 +21,32 @@ class Judge(Protocol):
     def __call__(self, reply: Reply, *, now: datetime) -> errors.BankError: ...
 
 
+class Gate(Protocol):
+    """Asked before and told after each call to a host (``name:port``): what all workers together know of it."""
+
+    def enter(self, host: str) -> None:
+        """Wait for a place among the calls to the host. Raises errors.NotCalled when it is not to be called now."""
+
+    def answered(self, host: str) -> None:
+        """Hear that the host answered, whatever it said."""
+
+    def failed(self, host: str, error: errors.BankError) -> None:
+        """Hear that a question was given up because of trouble that is the host's."""
+
+
+class OpenGate:
+    """A gate that lets everybody pass."""
+
+    def enter(self, host: str) -> None:
+        """Let pass."""
+
+    def answered(self, host: str) -> None:
+        """Take no notice."""
+
+    def failed(self, host: str, error: errors.BankError) -> None:
+        """Take no notice."""
+
+
 def headers() -> dict[str, str]:
     """Return the headers of every request, with an id of its own for the bank's support."""
     return {"Accept": "application/json", "Request-Id": str(uuid.uuid4())}
@@ -30,24 +56,28 @@ def headers() -> dict[str, str]:
 class Patience:
     """Repeats a call that met a moment's trouble, at most `quick` times at once.
 
-    `longest` is the longest pause slept through here.
+    `longest` is the longest pause slept through here. `gate` is asked before every single call to `host`.
     """
 
+    host: str
+    gate: Gate
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     longest: timedelta
     quick: int = QUICK_TRIES
 
     def answer(self, send: Callable[[], Reply], judge: Judge) -> Reply:
-        """Return the answer with status 200, or raise BankError.
+        """Return the answer with status 200, or raise BankError (NotCalled included).
 
         Cuts and server errors without Retry-After are tried again, a short Retry-After is obeyed once.
         """
         quick, waited = 0, False
         while True:
+            self.gate.enter(self.host)
             try:
                 reply = send()
                 if reply.status == 200:
+                    self.gate.answered(self.host)
                     return reply
                 error = judge(reply, now=self.clock())
             except TransportError as failure:
@@ -60,7 +90,16 @@ class Patience:
                 quick += 1
                 self.sleep(QUICK_PAUSE * quick)
             else:
+                self._tell(error)
                 raise error from None
+
+    def _tell(self, error: errors.BankError) -> None:
+        # The question, not each try at it, is what succeeded or failed: a moment's trouble is no outage.
+        error.host = self.host
+        if error.of_host:
+            self.gate.failed(self.host, error)
+        else:
+            self.gate.answered(self.host)
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
@@ -113,7 +152,8 @@ class SignIn:
         return self.tokens.get(self._key, now=self.patience.clock(), fetch=self._fetch)
 
     def _fetch(self) -> oauth.Token:
-        reply = self.patience.answer(self._request, errors.refused_token)
+        at_token_host = replace(self.patience, host=host_name(self.token_url))
+        reply = at_token_host.answer(self._request, errors.refused_token)
         try:
             token = oauth.Token.of(wire.token_answer(reply.body), now=self.patience.clock())
         except wire.WireError as error:

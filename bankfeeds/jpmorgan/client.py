@@ -60,10 +60,10 @@ class Page:
     """One answer of the bank, as it came, with what was asked for it.
 
     `request` holds the query (transactions) or JSON body (balances) and can be stored as JSON. `number`
-    counts from 1.
+    counts from 1. One of `kind` "unreadable" is kept for whoever has to find out why it could not be read.
     """
 
-    kind: Literal["transactions", "balances"]
+    kind: Literal["transactions", "balances", "unreadable"]
     request: Request
     body: bytes
     received_at: datetime
@@ -89,6 +89,7 @@ class Client:
         max_inline_wait: timedelta = timedelta(seconds=5),
         permit: Callable[[], None] = lambda: None,
         hurry: bool = False,
+        gate: calls.Gate | None = None,
     ) -> None:
         """Prepare calls; nothing is sent yet.
 
@@ -97,7 +98,8 @@ class Client:
         with other certificates are forgotten. `clock` returns the aware time. A Retry-After up to
         `max_inline_wait` is waited for, once, with `sleep` (seconds). `permit` is called before each question
         and raises when the bank must be left alone: it may have said so to somebody else. In a
-        `hurry` (a person waits at the console) everything is tried once and given up after seconds. Raises
+        `hurry` (a person waits at the console) everything is tried once and given up after seconds. `gate` is
+        asked before every call and told what came of it. Raises
         ValueError for a context that is not strict or a missing `sign`.
         """
         if endpoint.auth == "oauth" and (sign is None or not kid):
@@ -113,6 +115,8 @@ class Client:
             sleep=sleep,
             longest=timedelta() if hurry else max_inline_wait,
             quick=0 if hurry else calls.QUICK_TRIES,
+            host=transport.host_name(endpoint.api_host),
+            gate=gate or calls.OpenGate(),
         )
         self._answered = False
         self._sign_in: calls.SignIn | None = None
@@ -173,7 +177,7 @@ class Client:
         try:
             answer = wire.balances_answer(reply.body)
         except wire.WireError as error:
-            raise errors.unreadable(error, reply) from None
+            raise self._unreadable(error, reply, asked, 1) from None
         return Page(
             kind="balances",
             request=asked,
@@ -223,6 +227,21 @@ class Client:
         self._answered = True
         return reply
 
+    def _unreadable(
+        self, error: wire.WireError, reply: transport.Reply, request: Request, number: int
+    ) -> errors.Unreadable:
+        found = errors.unreadable(error, reply)
+        found.page = Page(
+            kind="unreadable",
+            request=request,
+            body=reply.body,
+            received_at=self._clock(),
+            number=number,
+            total_pages=0,
+            total_records=0,
+        )
+        return found
+
     def _walk(self, asked: Mapping[str, str]) -> list[Page] | None:
         """Return the pages of one walk, or None when the bank's pages moved under it."""
         pages: list[Page] = []
@@ -258,7 +277,7 @@ class Client:
             if said.total_pages and said.page_number != number:
                 raise wire.WireError("The bank answered another page than the one asked for.")
         except wire.WireError as error:
-            raise errors.unreadable(error, reply) from None
+            raise self._unreadable(error, reply, {**asked, "pageNumber": number}, number) from None
         page = Page(
             kind="transactions",
             request={**asked, "pageNumber": number},

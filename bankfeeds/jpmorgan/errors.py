@@ -32,7 +32,8 @@ class BankError(Exception):
 
     `sentence` names no secret and no account number. `detail` is for the log, with tokens and assertions cut.
     `status` is the HTTP status, if an answer came. `retry_after` is the pause the bank asked for. `blames` says
-    which credential of ours the bank names.
+    which credential of ours the bank names. `of_host`: the trouble is the host's and not this client's, as far as
+    can be told; `connected`: there was a connection at all. `host` (name:port) is where it happened, if it is known.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class BankError(Exception):
         status: int | None = None,
         retry_after: timedelta | None = None,
         blames: Blame = Blame.NONE,
+        of_host: bool = False,
+        connected: bool = True,
     ) -> None:
         super().__init__(sentence)
         self.decision = decision
@@ -52,6 +55,9 @@ class BankError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.blames = blames
+        self.of_host = of_host
+        self.connected = connected
+        self.host = ""
 
     @property
     def passing(self) -> bool:
@@ -59,9 +65,35 @@ class BankError(Exception):
         return self.decision is Decision.RETRY and self.status != 429
 
 
+class NotCalled(BankError):
+    """Nothing was sent, because somebody else's calls said to wait: nobody's failure. `until` is when to ask again."""
+
+    def __init__(self, sentence: str, *, until: datetime) -> None:
+        super().__init__(Decision.RETRY, sentence)
+        self.until = until
+
+
+class Unreadable(BankError):
+    """An answer with status 200 that is not what the protocol says.
+
+    `differs` names the field and what was expected and found, where the bank's contract and its answer drifted
+    apart; it is empty for bytes that are no such answer at all (a maintenance page, half an answer). `page` is the
+    client's Page with the bytes, to be kept, if there is one.
+    """
+
+    def __init__(self, sentence: str, *, detail: str, status: int, differs: str) -> None:
+        super().__init__(Decision.RETRY, sentence, detail=detail, status=status)
+        self.differs = differs
+        self.page: object = None
+
+
 def unanswered(error: transport.TransportError) -> BankError:
     """Return what it means that no answer was taken."""
     decision, sentence = {
+        transport.NoConnection: (
+            Decision.RETRY,
+            "The bank could not be reached: its host took no connection.",
+        ),
         transport.Unreachable: (
             Decision.RETRY,
             "The bank could not be reached, or the connection was cut. If this goes on, the bank may not "
@@ -92,14 +124,24 @@ def unanswered(error: transport.TransportError) -> BankError:
         transport.TooLarge: (Decision.STOP, "The bank's answer is larger than any that is expected."),
     }[type(error)]
     blames = Blame.CERTIFICATE if isinstance(error, transport.ClientRefused) else Blame.NONE
-    return BankError(decision, sentence, detail=str(error), blames=blames)
+    return BankError(
+        decision,
+        sentence,
+        detail=str(error),
+        blames=blames,
+        of_host=isinstance(error, transport.Unreachable | transport.UntrustedServer | transport.OldProtocol),
+        connected=not isinstance(error, transport.NoConnection),
+    )
 
 
-def unreadable(error: wire.WireError, reply: transport.Reply) -> BankError:
+def unreadable(error: wire.WireError, reply: transport.Reply) -> Unreadable:
     """Return what it means that an answer with status 200 is not what the protocol says."""
     sentence = "The bank's answer could not be read; nothing was taken from it."
+    differs = redacted(error.differs) if isinstance(error, wire.ShapeError) else ""
+    if differs:
+        sentence += f" It is unlike the bank's contract: {differs}."
     kind = reply.headers.get("content-type", "none")
-    return BankError(Decision.RETRY, sentence, detail=f"{error} Content type {kind}.", status=reply.status)
+    return Unreadable(sentence, detail=f"{error} Content type {kind}.", status=reply.status, differs=differs)
 
 
 def refused_call(reply: transport.Reply, *, now: datetime) -> BankError:
@@ -165,7 +207,8 @@ def _by_status(reply: transport.Reply, now: datetime) -> BankError:
     if status == 429:
         return _error(Decision.RETRY, "The bank's agreed number of calls is used up for now.", reply, pause)
     if status >= 500 or status == 408:
-        return _error(Decision.RETRY, "The bank's system is not available at the moment.", reply, pause)
+        sentence = "The bank's system is not available at the moment."
+        return _error(Decision.RETRY, sentence, reply, pause, of_host=True)
     if status < 300:
         return _error(Decision.RETRY, "The bank answered without content.", reply, pause)
     return _error(
@@ -181,6 +224,7 @@ def _error(
     reply: transport.Reply,
     pause: timedelta | None = None,
     blames: Blame = Blame.NONE,
+    of_host: bool = False,
 ) -> BankError:
     codes = "; ".join(f"{code} {message}".strip() for code, message in wire.faults(reply.body))
     identifiers = ", ".join(
@@ -189,4 +233,12 @@ def _error(
         if name.startswith("x-") and "id" in name
     )
     detail = ". ".join(part for part in (f"HTTP {reply.status}", codes, identifiers) if part)
-    return BankError(decision, sentence, detail=detail, status=reply.status, retry_after=pause, blames=blames)
+    return BankError(
+        decision,
+        sentence,
+        detail=detail,
+        status=reply.status,
+        retry_after=pause,
+        blames=blames,
+        of_host=of_host,
+    )

@@ -29,6 +29,8 @@ _CHUNK = 64 * 1024
 _TOO_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 _ABOUT_US = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR", "HANDSHAKE_FAILURE")
 
+_NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
 Origin = tuple[str, int]
 
 
@@ -41,6 +43,10 @@ class TransportError(Exception):
 
 class Unreachable(TransportError):
     """No connection, a connection cut, or no answer in time: another try may succeed."""
+
+
+class NoConnection(Unreachable):
+    """The host's name was not found, or it took no connection: whoever calls it, and with whatever credentials."""
 
 
 class UntrustedServer(TransportError):
@@ -82,6 +88,12 @@ def origin(url: str) -> Origin:
     if parts.scheme.lower() != "https" or not parts.hostname or "@" in parts.netloc:
         raise ValueError("The bank's address must be an https:// URL with a host and no credentials.")
     return parts.hostname.lower().rstrip("."), parts.port or 443
+
+
+def host_name(url: str) -> str:
+    """Return ``host:port`` of an https URL. Raises ValueError as `origin` does."""
+    host, port = origin(url)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class StrictAdapter(HTTPAdapter):
@@ -233,6 +245,8 @@ def _translated(error: BaseException) -> TransportError:
         return OldProtocol(detail)
     if any("_ALERT_" in reason and word in reason for reason in reasons for word in _ABOUT_US):
         return ClientRefused(detail)
+    if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
+        return NoConnection(detail)
     return Unreachable(detail)
 
 

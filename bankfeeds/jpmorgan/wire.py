@@ -23,6 +23,14 @@ class WireError(Exception):
     """What the bank sent is not what its protocol says; the message is the reason and quotes none of it."""
 
 
+class ShapeError(WireError):
+    """A field is missing or of another type than the protocol has; `differs` says which, and quotes no value."""
+
+    def __init__(self, differs: str) -> None:
+        super().__init__(f"The bank's answer has an unexpected shape: {differs}.")
+        self.differs = differs
+
+
 class Wire(msgspec.Struct, rename="camel"):
     """A JSON object of the bank."""
 
@@ -231,7 +239,7 @@ def _read(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise WireError(f"The bank's answer has an unexpected shape: {error}.") from None
+        raise ShapeError(str(error)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise WireError("The bank's answer is not valid JSON.") from None
     except RecursionError:

@@ -20,6 +20,17 @@ class BankHost(models.Model):
     name = models.CharField(max_length=255, unique=True)
     state = models.CharField(max_length=16, choices=BreakerState.choices, default=BreakerState.CLOSED)
     failures = models.PositiveIntegerField(default=0, help_text="Failed calls in a row.")
+    unconnected = models.PositiveIntegerField(
+        default=0, help_text="How many of them found no connection at all."
+    )
+    sources = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Whose calls they were: connection/account."
+    )
+    prober = models.CharField(
+        max_length=160,
+        blank=True,
+        help_text="The one worker that tries the host; until then nobody else does.",
+    )
     opened_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(null=True, blank=True, help_text="When one worker tries the host again.")
     reason = models.TextField(blank=True)
@@ -49,6 +60,12 @@ class Outage(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     sentence = models.TextField()
     tries = models.PositiveIntegerField(default=0, help_text="How often the host was tried in vain since.")
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When operations were mailed that it began."
+    )
+    told_over_at = models.DateTimeField(
+        null=True, blank=True, help_text="When operations were mailed that it ended."
+    )
 
     class Meta:
         ordering = ["-began_at", "-pk"]

@@ -152,10 +152,18 @@ class Pull(Workflow):
 
     @transition(field=state, source=["queued", "fetching", "failed", "held"], target="failed")
     def fail(
-        self, *, at: datetime, sentence: str, needs_person: bool = False, retry_at: datetime | None = None
+        self,
+        *,
+        at: datetime,
+        sentence: str,
+        needs_person: bool = False,
+        retry_at: datetime | None = None,
+        uncounted: bool = False,
     ) -> None:
-        """Nothing more comes of this attempt."""
+        """Nothing more comes of this attempt. ``uncounted``: it was none, because the bank was not to be called."""
         self._let_go(at)
+        if uncounted and self.attempts:
+            self.attempts -= 1
         self.reason, self.needs_person, self.retry_at = sentence, needs_person, retry_at
 
     @transition(field=state, source="fetching", target="held")

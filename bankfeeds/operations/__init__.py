@@ -17,6 +17,7 @@ from bankfeeds.operations.connections import (
 )
 from bankfeeds.operations.dispatch import queue_due_pulls
 from bankfeeds.operations.findings import accept_finding, resolve_finding
+from bankfeeds.operations.hosts import call_host_again, tell_of_outages
 from bankfeeds.operations.keys import prove_keys
 from bankfeeds.operations.pulls import (
     PullHeld,
@@ -38,6 +39,7 @@ __all__ = [
     "answer_held_pull",
     "backfill",
     "begin_testing_if_ready",
+    "call_host_again",
     "close_connection",
     "create_connection",
     "generate_csr",
@@ -54,4 +56,5 @@ __all__ = [
     "set_schedule",
     "start_pull",
     "stop_backfill",
+    "tell_of_outages",
 ]

@@ -164,6 +164,6 @@ def _check_free(pull: Pull, now: datetime) -> None:
 
 
 def _due_again(pull: Pull, actor: Actor, now: datetime) -> Pull:
-    if pull.state == "fetching" or (pull.state == "queued" and pull.attempts == 0):
+    if pull.state == "fetching" or (pull.state == "queued" and pull.attempts == 0 and pull.retry_at is None):
         return pull
     return perform(pull, "retry", actor=actor, now=now)

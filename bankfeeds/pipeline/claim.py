@@ -13,9 +13,11 @@ from django.db import transaction
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused, perform
-from bankfeeds.jpmorgan.errors import BankError, Decision
-from bankfeeds.models import Account, Pull
+from bankfeeds.hosts import breaker
+from bankfeeds.jpmorgan.errors import BankError, Decision, NotCalled
+from bankfeeds.models import Account, BankHost, Pull
 from bankfeeds.models.finding import FindingKind
+from bankfeeds.pipeline import drift
 from bankfeeds.pipeline.book import LEASE, LeaseLost
 from bankfeeds.pipeline.fetch import leave_alone
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
@@ -60,6 +62,7 @@ def claim(*, pull_id: UUID | str, owner: str, today: date, actor: Actor, now: da
         pull = _locked(pull_id)
         _check(pull, now)
         if pull.attempts < MOST_ATTEMPTS:
+            _take_probes(pull, owner, now)
             return perform(
                 pull,
                 "claim",
@@ -79,9 +82,10 @@ def finish(pull: Pull, *, owner: str, actor: Actor, now: datetime) -> Pull:
     """Close a pull whose windows are all booked; what only its failures had opened is resolved. Raises LeaseLost."""
     with transaction.atomic():
         fresh = _mine(pull, owner)
+        breaker.let_go(owner=owner, now=now)
         kinds = (FindingKind.BANK_REFUSED, FindingKind.GAVE_UP, FindingKind.HELD_PULL)
         close_findings(
-            [finding_key(kind, fresh.account) for kind in kinds],
+            [*(finding_key(kind, fresh.account) for kind in kinds), *drift.settled_by(fresh)],
             connection=fresh.account.connection,
             actor=actor,
             now=now,
@@ -97,6 +101,14 @@ def refused(pull: Pull, error: BankError, *, owner: str, actor: Actor, now: date
         fresh = _mine(pull, owner)
         if error.retry_after is not None:
             leave_alone(fresh.account.connection, until=now + error.retry_after)
+        breaker.let_go(owner=owner, now=now)
+        drift.tell_of_unreadable(error, fresh, now=now)
+        waits_until = _waits_until(error, now)
+        if waits_until is not None:
+            return perform(
+                fresh, "fail", actor=actor, now=now, reason=error.sentence, at=now, sentence=error.sentence,
+                retry_at=waits_until, uncounted=True,
+            )  # fmt: skip
         if error.decision is not Decision.RETRY:
             return _stop(fresh, error.sentence, actor, now)
         if fresh.attempts >= MOST_ATTEMPTS:
@@ -136,6 +148,25 @@ def _check(pull: Pull, now: datetime) -> None:
     waits = [when for when in (pull.retry_at, pull.account.connection.not_before) if when and when > now]
     if waits:
         raise TooEarly(f"The next attempt is due at {max(waits):%Y-%m-%d %H:%M:%S} UTC: {_why(pull)}")
+
+
+def _take_probes(pull: Pull, owner: str, now: datetime) -> None:
+    try:
+        breaker.take_probes(pull.account.connection, owner=owner, now=now)
+    except NotCalled as wait:
+        raise TooEarly(
+            f"{wait.sentence} The next try is due at {wait.until:%Y-%m-%d %H:%M:%S} UTC."
+        ) from None
+
+
+def _waits_until(error: BankError, now: datetime) -> datetime | None:
+    """Return until when the pull waits without having failed: nothing was sent, or its host is down for everybody."""
+    if isinstance(error, NotCalled):
+        return error.until
+    host = BankHost.objects.filter(name=error.host).exclude(state="closed").first() if error.of_host else None
+    if host is None:
+        return None
+    return max(host.retry_at or now, now + (error.retry_after or timedelta()))
 
 
 def _why(pull: Pull) -> str:

@@ -9,15 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+from uuid import uuid4
 
 from django.db.models import Q
 
 from audit.recording import Actor
 from audit.workflow import OperationRefused
+from bankfeeds.hosts import breaker
+from bankfeeds.hosts.gate import HostGate
 from bankfeeds.jpmorgan.client import Client, Endpoint, Page
-from bankfeeds.jpmorgan.errors import BankError, Blame, Decision
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled, Unreadable
 from bankfeeds.jpmorgan.oauth import TokenCache
+from bankfeeds.jpmorgan.transport import host_name
 from bankfeeds.models import Account, Connection, Pull, RawPage
+from bankfeeds.pipeline import drift
 from bankfeeds.pipeline.plan import Window
 from certificates import identity, queries
 from certificates import operations as certificates
@@ -58,9 +63,17 @@ def keys_in_use(connection: Connection, *, now: datetime) -> Keys:
 
 @contextmanager
 def bank(
-    connection: Connection, *, actor: Actor, clock: Clock, alive: Callable[[], None] = lambda: None
+    connection: Connection,
+    *,
+    actor: Actor,
+    clock: Clock,
+    alive: Callable[[], None] = lambda: None,
+    owner: str = "",
+    account: Account | None = None,
 ) -> Iterator[Client]:
     """Open the bank as this connection: its hosts, its roots, its keys. ``alive`` is called before each question.
+
+    ``owner`` and ``account`` say for whom it is called, when a host is shut and one worker alone may try it.
 
     What the bank makes of the keys is noted with them. Raises BankError (ask a person) when a key cannot be used
     or the configuration cannot be.
@@ -74,7 +87,9 @@ def bank(
         )
     try:
         with (
-            session(connection, keys=used, actor=actor, clock=clock, alive=alive) as client,
+            session(
+                connection, keys=used, actor=actor, clock=clock, alive=alive, owner=owner, account=account
+            ) as client,
             _noting(client, used, actor, clock),
         ):
             yield client
@@ -93,14 +108,20 @@ def session(
     tokens: TokenCache | None = None,
     alive: Callable[[], None] = lambda: None,
     hurry: bool = False,
+    owner: str = "",
+    account: Account | None = None,
 ) -> Iterator[Client]:
     """Open the bank with exactly these keys; it stays with them to its end, whatever is activated meanwhile.
 
     ``tokens`` are used instead of those of this process; ``hurry`` as in Client. Raises OperationRefused when a key or
     the configuration cannot be used.
     """
+    source = f"{connection.pk}/{account.pk if account else ''}"
+    gate = HostGate(owner=owner or f"session:{uuid4()}", source=source, actor=actor, clock=clock)
     try:
-        client = _client(connection, keys, actor, clock, purpose, tokens or TOKENS, alive, hurry)
+        client = _client(
+            connection, keys, actor, clock, purpose, tokens or _tokens(connection, owner), alive, hurry, gate
+        )
     except ValueError as problem:
         raise OperationRefused(f"The connection's settings cannot be used: {problem}") from None
     try:
@@ -111,18 +132,33 @@ def session(
 
 def transactions(client: Client, account: Account, pull: Pull, window: Window) -> list[Page]:
     """Return the pages of a window after storing them. Raises BankError."""
-    pages = client.transactions(
-        account=account.given_number, start=window.start, end=window.end, current_day=window.current_day
-    )
+    with _kept_if_unreadable(pull):
+        pages = client.transactions(
+            account=account.given_number, start=window.start, end=window.end, current_day=window.current_day
+        )
     _keep(pull, pages)
+    drift.tell_of_new_fields(pull, account, pages[0])
     return pages
 
 
 def balances(client: Client, account: Account, pull: Pull, start: date, end: date) -> Page:
     """Return the balances of at most 31 days after storing them. Raises BankError."""
-    page = client.balances(account=account.given_number, start=start, end=end)
+    with _kept_if_unreadable(pull):
+        page = client.balances(account=account.given_number, start=start, end=end)
     _keep(pull, [page])
+    drift.tell_of_new_fields(pull, account, page)
     return page
+
+
+@contextmanager
+def _kept_if_unreadable(pull: Pull) -> Iterator[None]:
+    """Keep the bytes of an answer that could not be read: without them nobody can say what the bank changed."""
+    try:
+        yield
+    except Unreadable as error:
+        if isinstance(error.page, Page):
+            _keep(pull, [error.page])
+        raise
 
 
 def leave_alone(connection: Connection, *, until: datetime) -> None:
@@ -163,6 +199,7 @@ def _client(
     tokens: TokenCache,
     alive: Callable[[], None],
     hurry: bool,
+    gate: HostGate,
 ) -> Client:
     context = identity.tls_context(
         key=used.transport, roots_pem=connection.trust_roots, actor=actor, purpose=purpose, now=clock()
@@ -185,16 +222,22 @@ def _client(
         clock=clock,
         permit=permit,
         hurry=hurry,
+        gate=gate,
     )
+
+
+def _tokens(connection: Connection, owner: str) -> TokenCache:
+    """Return this process's tokens, or an empty cache for who tries the token host: an old token would not ask it."""
+    if owner and connection.auth == "oauth" and breaker.probes(host_name(connection.token_url), owner=owner):
+        return TokenCache()
+    return TOKENS
 
 
 def _check_permitted(connection: Connection, now: datetime) -> None:
     """Raise BankError while the bank wants to be left alone: it counts calls per client, so any worker was told."""
     until = Connection.objects.values_list("not_before", flat=True).get(pk=connection.pk)
     if until is not None and until > now:
-        raise BankError(
-            Decision.RETRY, "The bank asked not to be called for a while.", retry_after=until - now
-        )
+        raise NotCalled("The bank asked not to be called for a while.", until=until)
 
 
 def _endpoint(connection: Connection) -> Endpoint:

@@ -71,7 +71,9 @@ def run_pull(*, pull_id: UUID | str, owner: str, today: date, actor: Actor, cloc
         renew_lease(pull_id=pull.pk, owner=owner, now=clock())
 
     try:
-        with fetch.bank(account.connection, actor=actor, clock=clock, alive=alive) as client:
+        with fetch.bank(
+            account.connection, actor=actor, clock=clock, alive=alive, owner=owner, account=account
+        ) as client:
             _carry_out(errand, client)
         return claim.finish(pull, owner=owner, actor=actor, now=clock())
     except BankError as error:

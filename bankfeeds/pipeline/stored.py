@@ -67,7 +67,7 @@ def claims(account: Account) -> Iterator[Claim]:
     bare = Pull.objects.filter(changed, account=account, pages=None).order_by("requested_at").first()
     if bare is not None:
         raise PagesUnusable(f"{_named(bare)} changed the ledger, but its raw pages are gone.")
-    pages = RawPage.objects.filter(pull__account=account).order_by()
+    pages = RawPage.objects.filter(pull__account=account).exclude(kind="unreadable").order_by()
     turns = list(pages.values_list("pull", "attempt").annotate(first=Min("pk")).order_by("first"))
     pulls = Pull.objects.in_bulk({pull for pull, _, _ in turns})
     there: dict[UUID, set[int]] = defaultdict(set)
@@ -173,7 +173,7 @@ def _checked(group: _Group) -> _Group:
 
 def _pages(claim: Claim) -> Iterator[Page]:
     # Not through a cursor: a worker that was stopped leaves the walk over its pages unfinished.
-    pages = RawPage.objects.filter(pull=claim.pull, attempt=claim.number)
+    pages = RawPage.objects.filter(pull=claim.pull, attempt=claim.number).exclude(kind="unreadable")
     keys = list(pages.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(keys), AT_ONCE):
         yield from map(_page, RawPage.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by("pk"))

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from bankfeeds import queries as feeds
+from bankfeeds.hosts import outages
 from bankfeeds.models import Connection
 from onboarding import clock
 from onboarding.models import Message, Project, Step
@@ -31,6 +33,8 @@ def what_needs_me_now(user: Any, *, now: datetime) -> list[NeedsMe]:
         rows += [*_steps(now=now), *_holds(now=now), *_unheard()]
     if user.has_perm("bankfeeds.view_connection"):
         rows += _failing_feeds()
+    if user.has_perm("bankfeeds.view_bankhost"):
+        rows += _hosts_not_reached()
     if user.has_perm("bankfeeds.view_finding"):
         rows += _findings(now=now)
     if user.has_perm("certificates.view_certificate"):
@@ -147,8 +151,29 @@ def _unheard() -> Iterator[NeedsMe]:
         )
 
 
+def _hosts_not_reached() -> Iterator[NeedsMe]:
+    """One row for a host, however many feeds wait for it."""
+    for one in outages.standstills():
+        since = date_format(one.since, "DATETIME_FORMAT")
+        again = f" Next try: {date_format(one.retry_at, 'DATETIME_FORMAT')}." if one.retry_at else ""
+        wait = "1 feed waits" if one.feeds == 1 else f"{one.feeds} feeds wait"
+        yield NeedsMe(
+            kind="Bank not reached",
+            subject=one.name,
+            url=reverse("admin:bankfeeds_bankhost_change", args=[one.host_id]),
+            reason=f"{wait} for it since {since}. {one.reason}{again}",
+            consequence="New lines do not arrive; what waits is read by itself once the host answers.",
+            holder=clock.BANK,
+            holder_words=HOLDERS[clock.BANK],
+            age=f"since {since}",
+            action="Look at the host",
+            rank=1,
+        )
+
+
 def _failing_feeds() -> Iterator[NeedsMe]:
-    reasons = feeds.failing_connections()
+    waiting = outages.connections_at_shut_hosts()
+    reasons = {pk: why for pk, why in feeds.failing_connections().items() if pk not in waiting}
     for connection in Connection.objects.filter(pk__in=reasons):
         yield NeedsMe(
             kind="Feed failing",
@@ -164,8 +189,11 @@ def _failing_feeds() -> Iterator[NeedsMe]:
         )
 
 
+_CONSEQUENCES = {"contract_drift": "What the bank changed may matter, and nobody has looked yet."}
+
+
 def _findings(*, now: datetime) -> Iterator[NeedsMe]:
-    failing = feeds.failing_connections()
+    failing = feeds.failing_connections().keys() - outages.connections_at_shut_hosts()
     for finding in feeds.open_findings():
         if finding.connection_id in failing and finding.kind in FROM_PULLS:
             continue
@@ -175,7 +203,7 @@ def _findings(*, now: datetime) -> Iterator[NeedsMe]:
             subject=f"{finding.connection}: {finding.get_kind_display()}",
             url=reverse("admin:bankfeeds_finding_change", args=[finding.pk]),
             reason=finding.sentence,
-            consequence="The books cannot be called proven.",
+            consequence=_CONSEQUENCES.get(finding.kind, "The books cannot be called proven."),
             holder=clock.US,
             holder_words=HOLDERS[clock.US],
             age=calendar_days(days),

@@ -24,7 +24,7 @@ def test_the_tests_configuration_is_fine() -> None:
         ({"QUEUE_BROKER": "pigeon"}, ["bankfeeds.E001"]),
         ({"QUEUE_BROKER": "redis", "REDIS_URL": ""}, ["bankfeeds.E002"]),
         ({"RAW_PAGE_DAYS": 0}, ["bankfeeds.E006"]),
-        ({"PULLS_PER_TICK": 0}, ["bankfeeds.E007"]),
+        ({"PULLS_PER_TICK": 0}, ["bankfeeds.E008"]),
         ({"QUEUE_BROKER": "redis", "REDIS_URL": "redis://127.0.0.1:6379/9"}, []),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from audit.recording import Actor
 from bankfeeds import queries as feeds
-from bankfeeds.models import Heartbeat
+from bankfeeds.models import BankHost, Heartbeat, Outage
 from certificates import operations
 from certificates.models import Approval, MonitorRun, NoticeMail
 from config import metrics
@@ -29,6 +29,9 @@ def test_every_figure(install: Any, now: datetime, actor: Actor) -> None:
     key = certificate.key
     operations.record_proof(pk=key.pk, proven="It let us in.", actor=actor, now=now)
     Heartbeat.objects.create(name=feeds.WORKER, at=now - timedelta(minutes=1))
+    shut = BankHost.objects.create(name="api.bank.example:443", state="open")
+    BankHost.objects.create(name="login.bank.example:443")
+    Outage.objects.create(host=shut, began_at=now - timedelta(minutes=1), sentence="Not reached.")
     for number, state in enumerate(["queued", "queued", "failed", "dropped"]):
         NoticeMail.objects.create(
             topic=f"notice:{number}", role="ops", state=state, subject="x", text="x", queued_at=now
@@ -49,6 +52,10 @@ def test_every_figure(install: Any, now: datetime, actor: Actor) -> None:
         'lockkeeper_certificate_mails{state="failed"} 1',
         'lockkeeper_sealed_keys{provider="env",version="test1"} 1',
         "lockkeeper_approvals_waiting 1",
+        'lockkeeper_bank_host_shut{host="api.bank.example:443"} 1',
+        'lockkeeper_bank_host_shut{host="login.bank.example:443"} 0',
+        f'lockkeeper_bank_outage_begin_timestamp_seconds{{host="api.bank.example:443"}} {at - 60}',
+        'lockkeeper_bank_outage_feeds_waiting{host="api.bank.example:443"} 0',
         f"lockkeeper_worker_heartbeat_timestamp_seconds {at - 60}",
     ]
     later = "".join(metrics.expose(now=now + timedelta(days=1)))

@@ -28,7 +28,7 @@ from audit.recording import Actor
 from audit.transitions import Button, TransitionAdmin
 from audit.workflow import PermissionMissing
 from bankfeeds import operations as feeds
-from bankfeeds.models import BalanceObservation, Connection, Finding, Pull, RejectedLine
+from bankfeeds.models import BalanceObservation, BankHost, Connection, Finding, Outage, Pull, RejectedLine
 from certificates import operations as certificates
 from certificates.models import Act as TakesTwo
 from certificates.models import Approval, Certificate, KeyPair, Notice, NoticeMail
@@ -206,6 +206,8 @@ def one_of_each(at: datetime, people: dict[str, Any]) -> dict[type, Any]:
         page=1,
         index=1,
     )
+    host = BankHost.objects.create(name="api.bank.example:443", state="open", opened_at=at, retry_at=at)
+    Outage.objects.create(host=host, began_at=at, sentence="The bank could not be reached.")
     notice = Notice.objects.create(certificate=Certificate.objects.all()[0], threshold=90, recorded_at=at)
     NoticeMail.objects.create(
         topic="notice:example", role="ops", notice=notice, subject="x", text="x", queued_at=at

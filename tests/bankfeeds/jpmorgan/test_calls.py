@@ -1,13 +1,15 @@
 """Signing in, patience and giving up, against a bank that says whatever the test wants, over real TLS."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from bankfeeds.jpmorgan.client import BankError, Decision
+from bankfeeds.jpmorgan.errors import NotCalled
 from tests.bankfeeds.jpmorgan.bodies import ACCOUNT
-from tests.bankfeeds.jpmorgan.desk import END, START, TOKEN, Open, page
+from tests.bankfeeds.jpmorgan.desk import END, NOW, START, TOKEN, Open, page
 from tests.bankfeeds.jpmorgan.tiny_bank import Said, TinyBank, said
 
 
@@ -211,3 +213,67 @@ def test_no_error_tells_a_secret_or_an_account_number(desk: Open) -> None:
     assert TOKEN not in told
     assert ACCOUNT.lstrip("0") not in told
     assert failed.value.detail == "HTTP 400. X Bearer [cut] for …0200"
+
+
+class Doorkeeper:
+    """A gate that remembers what it was asked and told."""
+
+    def __init__(self, *, shut_after: int = 1000) -> None:
+        self.heard: list[str] = []
+        self.shut_after = shut_after
+
+    def enter(self, host: str) -> None:
+        if self.heard.count("enter") >= self.shut_after:
+            raise NotCalled("It is shut.", until=NOW)
+        self.heard.append("enter")
+
+    def answered(self, host: str) -> None:
+        self.heard.append("answered")
+
+    def failed(self, host: str, error: BankError) -> None:
+        self.heard.append(f"failed at {host.partition(':')[0]}")
+
+
+TOKEN_TOO = ["enter", "answered"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [
+        (page(1), ["enter", "answered"]),
+        (said({}, 503), ["enter", "enter", "enter", "failed at 127.0.0.1"]),
+        (said({}, 500), ["enter", "enter", "enter", "failed at 127.0.0.1"]),
+        (Said(body=b"{", cut=0), ["enter", "enter", "enter", "failed at 127.0.0.1"]),
+        (said({}, 400), ["enter", "answered"]),
+        (said({}, 403), ["enter", "answered"]),
+        (said({}, 429), ["enter", "answered"]),
+        (Said(status=302, headers={"Location": "https://elsewhere.example"}), ["enter", "answered"]),
+        (said({"pagination": 3}), ["enter", "answered"]),
+        (Said(body=b"<html>"), ["enter", "answered"]),
+    ],
+    ids=["200", "503", "500", "cut", "400", "403", "429", "redirect", "drift", "html"],
+)
+def test_every_call_asks_the_gate_and_every_question_tells_it_what_came_of_it(
+    desk: Open, answer: Said, heard: list[str]
+) -> None:
+    gate = Doorkeeper()
+    opened = desk(answer, gate=gate)
+    with contextlib.suppress(BankError):
+        opened.read()
+    assert gate.heard == [*TOKEN_TOO, *heard]
+
+
+def test_a_gate_that_is_shut_in_between_lets_nothing_more_through(desk: Open) -> None:
+    opened = desk(said({}, 503), gate=Doorkeeper(shut_after=2))
+    with pytest.raises(NotCalled):
+        opened.read()
+    assert len(opened.calls) == 1
+
+
+def test_a_host_that_is_not_there_is_nobodys_credentials_fault(desk: Open) -> None:
+    opened = desk(page(1))
+    opened.bank.__exit__()
+    with pytest.raises(BankError, match="took no connection") as failed:
+        opened.read()
+    error, host = failed.value, f"127.0.0.1:{opened.bank.port}"
+    assert (error.of_host, error.connected, error.host) == (True, False, host)
