@@ -82,6 +82,7 @@ class Book:
     postings: dict[int, Posting] = field(default_factory=dict)
     silent: set[date] = field(default_factory=set)
     wrong: dict[date, int] = field(default_factory=dict)
+    spoken: set[date] = field(default_factory=set)
     states_quiet_days: bool = True
     put_in: int = 0
 
@@ -109,7 +110,9 @@ class Book:
         return deepcopy(self)
 
     def stated(self, day: date) -> bool:
-        """Say whether the bank gives balances for the day."""
+        """Say whether the bank gives balances for the day. Once it did, it always does."""
+        if day in self.spoken:
+            return True
         return day not in self.silent and (self.states_quiet_days or bool(self.on(day)))
 
 
@@ -194,6 +197,7 @@ class ModelBank:
             day = start + n * ONE
             if day >= self.first and book.stated(day) and not self.mood.no_balances:
                 days.append(self._day(book, day))
+                self.books[number].spoken.add(day)
         if not days:
             none = [{"errorCode": "GCA-024", "errorMsg": "no activity"}]
             return balances_body(account=number, balanceList=None, errors=none)
