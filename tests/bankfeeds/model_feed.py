@@ -252,9 +252,9 @@ def _days_are_what_is_booked(account: Account, booked: Sequence[tuple[str, Conte
 def told(account: Account) -> dict[date, set[str]]:
     """Return the kinds of the open findings by day."""
     found: dict[date, set[str]] = {}
-    for day, kind in Finding.objects.filter(account=account, state="open", as_of_date__isnull=False).values_list(
-        "as_of_date", "kind"
-    ):
+    for day, kind in Finding.objects.filter(
+        account=account, state="open", as_of_date__isnull=False
+    ).values_list("as_of_date", "kind"):
         found.setdefault(day, set()).add(kind)
     return found
 

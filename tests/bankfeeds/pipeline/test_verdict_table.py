@@ -77,7 +77,12 @@ class Act:
             return []
         return [
             Rejection(
-                reason="No.", raw=self.ident, as_of_date=DAY, transaction_id=self.ident, page=1, index=self.slot
+                reason="No.",
+                raw=self.ident,
+                as_of_date=DAY,
+                transaction_id=self.ident,
+                page=1,
+                index=self.slot,
             )
         ]
 
@@ -207,7 +212,9 @@ def answered(
     """Book an answer for the day as a worker would, and return the pull."""
     pull, now = a_pull(account), NOW + timedelta(minutes=Pull.objects.count())
     claim.claim(pull_id=pull.pk, owner="w", today=pull.today, actor=ACTOR, now=now)
-    book_window(pull_id=pull.pk, owner="w", reading=answer(lines, closing, rejections, now), actor=ACTOR, now=now)
+    book_window(
+        pull_id=pull.pk, owner="w", reading=answer(lines, closing, rejections, now), actor=ACTOR, now=now
+    )
     return claim.finish(pull, owner="w", actor=ACTOR, now=now)
 
 
