@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
+from bankfeeds.money import exact
 from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.diff import Known, Pair
@@ -171,8 +172,8 @@ def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
 
 
 def content(line: Line) -> dict[str, object]:
-    """Return a booked line's facts as JSON values, amounts and dates as text."""
-    found = {name: getattr(line, name) for name in FACTS}
+    """Return a booked line's facts as JSON values, dates and the amount (with its currency's digits) as text."""
+    found = {name: getattr(line, name) for name in FACTS} | {"amount": exact(line.amount, line.currency)}
     return {
         name: value.isoformat()
         if isinstance(value, date)

@@ -49,10 +49,15 @@ def unfinished_day(answer: BalanceAnswer, today: date) -> date | None:
 
 
 def final_balances(answer: BalanceAnswer, unfinished: date | None) -> BalanceAnswer | None:
-    """Return the balances of the days before ``unfinished``; None when the bank gave none of this account."""
+    """Return the balances of the days before ``unfinished``; None when the bank said nothing of this account.
+
+    An empty list alone says nothing: that there was no activity, the bank says in so many words.
+    """
+    if answer.error or not (answer.days or answer.no_activity):
+        return None
     if unfinished is not None:
         answer = replace(answer, days=[one for one in answer.days if one.as_of_date < unfinished])
-    return None if answer.error else answer
+    return answer
 
 
 def finished(reading: Reading, unfinished: date | None) -> Reading | None:
