@@ -25,9 +25,11 @@ from bankfeeds.operations.pulls import (
     retry_pull,
     start_pull,
 )
+from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
 
 __all__ = [
     "BadConnection",
+    "Compared",
     "NewConnection",
     "PullHeld",
     "PullInProgress",
@@ -36,6 +38,7 @@ __all__ = [
     "answer_held_pull",
     "begin_testing_if_ready",
     "close_connection",
+    "compare_export",
     "create_connection",
     "generate_csr",
     "install_certificate",
@@ -43,6 +46,7 @@ __all__ = [
     "prove_keys",
     "pull_now",
     "queue_due_pulls",
+    "record_validation_pack",
     "request_certificate",
     "resolve_finding",
     "resume_connection",
