@@ -5,6 +5,6 @@ a line of another account are rejected whole.
 """
 
 from bankfeeds.pipeline.normalise.day_balances import BalanceAnswer, balances
-from bankfeeds.pipeline.normalise.postings import Lines, lines
+from bankfeeds.pipeline.normalise.postings import Lines, contradicts, lines, records
 
-__all__ = ["BalanceAnswer", "Lines", "balances", "lines"]
+__all__ = ["BalanceAnswer", "Lines", "balances", "contradicts", "lines", "records"]
