@@ -20,7 +20,7 @@ from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.pull import COUNTERS
 from bankfeeds.pipeline import book, coverage, stored
 from bankfeeds.pipeline.book import Booked
-from bankfeeds.pipeline.reading import Reading
+from bankfeeds.pipeline.reading import Unread
 from bankfeeds.pipeline.stored import Claim, PagesUnusable
 
 __all__ = ["FeedMoved", "PagesUnusable", "Replayed", "replay"]
@@ -131,10 +131,10 @@ def _book(claim: Claim, blank: Account, start: date | None, now: datetime, found
             found.notes.append(f"{claim.pull} came out otherwise: {told}.")
 
 
-def _apply(blank: Account, pull: Pull, reading: Reading) -> Booked:
+def _apply(blank: Account, pull: Pull, reading: Unread) -> Booked:
     if coverage.newer_than(blank, reading.window, reading.read_at):
-        return Booked(read=reading.lines.read, held=reading.lines.read)
-    booked = book.apply(blank, pull, reading, reading.read_at)[0]
+        return book.older(reading)
+    booked = book.apply(blank, pull, reading, reading.read_at, afresh=True)[0]
     booked.check()
     return booked
 

@@ -58,9 +58,22 @@ def insert(account: Account, pull: Pull, lines: Iterable[PostedLine]) -> None:
     given_up = {
         ident for ident, _line, _current in ids_among(account, [one.transaction_id for one in ordered])
     }
-    put = _copied if connection.vendor == "postgresql" else _executed
-    for ident, line_pk in put(account, pull, ordered, given_up):
+    for ident, line_pk in _put(account, pull, ordered, given_up):
         LineId.objects.filter(account=account, transaction_id=ident).update(line_id=line_pk, current=True)
+
+
+def insert_unknown(account: Account, pull: Pull, lines: Iterable[PostedLine]) -> None:
+    """Book lines whose ids the account has never had, in the order of their ids, and the ids with them."""
+    ordered = sorted(lines, key=lambda one: one.transaction_id)
+    if ordered:
+        _put(account, pull, ordered, ())
+
+
+def _put(
+    account: Account, pull: Pull, ordered: Sequence[PostedLine], given_up: Collection[str]
+) -> list[tuple[str, int]]:
+    put = _copied if connection.vendor == "postgresql" else _executed
+    return put(account, pull, ordered, given_up)
 
 
 def ids_among(account: Account, idents: Sequence[str]) -> list[tuple[str, int, bool]]:

@@ -1,7 +1,7 @@
 """Transaction records to posted lines. The choice of `description` belongs to the frozen recipe 1."""
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -49,18 +49,18 @@ class Lines:
     contradictions: tuple[str, ...]
 
 
-def lines(pages: Iterable[Page]) -> Lines:
-    """Return the lines of the pages of one walk, in the bank's order, and what could not be taken.
+def lines(walk: Iterable[Page] | Callable[[], Iterable[Page]]) -> Lines:
+    """Return the lines of one walk, in the bank's order, and what could not be taken.
 
-    A record that comes twice with one id and equal content is taken once; with other content, all of them
-    are rejected. Raises WireError when a page as a whole cannot be read, ValueError for pages of another
-    kind.
+    ``walk``: its pages, or what yields them as often as it is called. A record that comes twice with one id and equal
+    content is taken once; with other content, all of them are rejected. Raises WireError when a page as a whole
+    cannot be read, ValueError for pages of another kind.
     """
-    pages = list(pages)
+    pages = walk if callable(walk) else list(walk).__iter__
     first: dict[str, PostedLine] = {}
     again: list[PostedLine] = []
     rejections: list[Rejection] = []
-    for found in (found for page in pages for found in records(page)):
+    for found in (found for page in pages() for found in records(page)):
         if isinstance(found, Rejection):
             rejections.append(found)
         elif first.setdefault(found.transaction_id, found) is not found:
@@ -68,7 +68,7 @@ def lines(pages: Iterable[Page]) -> Lines:
     conflicting = {line.transaction_id for line in again if line != first[line.transaction_id]}
     read = len(rejections) + len(first) + len(again)
     if conflicting:
-        rejections += _clashes(pages, conflicting)
+        rejections += _clashes(pages(), conflicting)
     taken = [line for ident, line in first.items() if ident not in conflicting]
     return Lines(
         lines=taken,
