@@ -108,35 +108,66 @@ class PostedLine(_Remembered):
 
 
 def _fingerprint(line: PostedLine) -> str:
+    try:
+        told = _plain(line)
+        if told.isascii():
+            return sha256(told.encode()).hexdigest()
+    except IndexError:
+        pass  # a longer text
     texts = [
-        _normal(line.account_id),
-        _day_text(line.as_of_date),
+        normal_account(line.account_id),
+        line.as_of_date.isoformat(),
         line.direction,
-        _amount_text(line.amount, line.currency),
+        format(exact(line.amount, line.currency), "f"),
         line.currency,
         line.bai_code,
         line.bank_reference,
         line.customer_reference,
         line.description,
         line.check_number,
-        _day_text(line.value_date) if line.value_date else "",
+        line.value_date.isoformat() if line.value_date else "",
         "1" if line.reversal else "0",
         str(len(line.narrative)),
     ]
     for pair in sorted(line.narrative):
         texts += pair
-    try:
-        told = _PREAMBLE_TEXT + "".join([_PREFIXES[len(text)] + text for text in texts])
-        if told.isascii():
-            return sha256(told.encode()).hexdigest()
-    except IndexError:
-        pass  # a longer text
     parts = [_PREAMBLE]
     for text in texts:
         encoded = text.encode()
         size = len(encoded)
         parts += (_SIZES[size] if size < 256 else size.to_bytes(4, "big"), encoded)
     return sha256(b"".join(parts)).hexdigest()
+
+
+def _plain(line: PostedLine) -> str:
+    """Return what recipe 1 hashes, right if all of it is ASCII. Raises IndexError for a text of 128 characters."""
+    size = _PREFIXES
+    amount = _amount_text(line.amount, line.currency)
+    bai, bank, customer = line.bai_code, line.bank_reference, line.customer_reference
+    description, check = line.description, line.check_number
+    told = (
+        f"{_head(line.account_id, line.as_of_date, line.direction)}{size[len(amount)]}{amount}"
+        f"{size[len(line.currency)]}{line.currency}{size[len(bai)]}{bai}{size[len(bank)]}{bank}"
+        f"{size[len(customer)]}{customer}{size[len(description)]}{description}{size[len(check)]}{check}"
+        f"{_tail(line.value_date, line.reversal, len(line.narrative))}"
+    )
+    for key, value in sorted(line.narrative):
+        told += f"{size[len(key)]}{key}{size[len(value)]}{value}"
+    return told
+
+
+@lru_cache(maxsize=1024)
+def _head(account_id: str, day: date, direction: str) -> str:
+    return _PREAMBLE_TEXT + _sized(normal_account(account_id), day.isoformat(), direction)
+
+
+@lru_cache(maxsize=1024)
+def _tail(value_date: date | None, reversal: bool, pairs: int) -> str:
+    return _sized(value_date.isoformat() if value_date else "", "1" if reversal else "0", str(pairs))
+
+
+def _sized(*texts: str) -> str:
+    return "".join([_PREFIXES[len(text)] + text for text in texts])
 
 
 def _amount_text(amount: Decimal, currency: str) -> str:
@@ -146,14 +177,6 @@ def _amount_text(amount: Decimal, currency: str) -> str:
     if len(text) <= _LONGEST_PLAIN and text[-3:-2] == "." and text[0] != "-" and digits(currency) == 2:
         return text
     return format(exact(amount, currency), "f")
-
-
-_normal = lru_cache(maxsize=1024)(normal_account)
-
-
-@lru_cache(maxsize=1024)
-def _day_text(day: date) -> str:
-    return day.isoformat()
 
 
 # The same fields and the same room, open for writing: filled and turned into a PostedLine in a third of the time that

@@ -15,7 +15,7 @@ from secrets import token_hex
 
 from django.db import transaction
 
-from bankfeeds import reports
+from bankfeeds import queries, reports
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.pull import COUNTERS
 from bankfeeds.pipeline import book, coverage, stored
@@ -73,6 +73,11 @@ def replay(
                 found.pulls += claim.newest
                 _book(claim, blank, start, now, found)
         _compare(connection, copy, start, found)
+        if lost := queries.orphans():
+            found.differing += lost
+            found.differences.append(
+                f"{lost} lines or ids name an account or a pull that is not there: rows were removed by hand."
+            )
         if write is not None:
             write(
                 reports.transactions_csv(connection=copy)

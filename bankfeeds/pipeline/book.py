@@ -136,7 +136,7 @@ def apply(
     known = None if afresh or isinstance(reading, Reading) else shortcut.known(account, reading)
     if known is not None:
         booked = Booked(read=known.read, same=known.read - known.repeated, repeated=known.repeated)
-        proof = coverage.prove(account, pull, reading, set(), [])
+        proof = coverage.prove(account, pull, reading, set(), [], counted=True)
         return booked, proof.causes, proof.settled, proof.changed
     lines, booked, verdicts, touched = _taken(account, pull, reading, now)
     causes, settled = doubts.doubts_and_rejections(account, pull, reading.window, lines, verdicts)

@@ -107,13 +107,19 @@ def prove(
     reading: Reading | Unread,
     touched: Collection[date],
     rejections: Iterable[Rejection],
+    *,
+    counted: bool = False,
 ) -> Proof:
-    """Bring the rows of the window and of what it touches up to date, and judge them with their neighbours."""
+    """Bring the rows of the window and of what it touches up to date, and judge them with their neighbours.
+
+    ``counted``: the rows already say what moved on the days, and nothing was rejected.
+    """
     read = set(reading.window.days())
     rows = _rows(account, reading, touched)
     before = {day: _snapshot(row) for day, row in rows.items()}
     was_proven = {day for day, row in rows.items() if row.state == "proven"}
-    _count(account, rows, read | set(touched), read, rejections)
+    if not counted:
+        _count(account, rows, read | set(touched), read, rejections)
     for day, observation in _observations(account, min(rows), max(rows)).items():
         if day in rows:
             _state_balances(rows[day], observation, account)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from bankfeeds.models import Account, Line, Pull
@@ -21,6 +21,7 @@ from bankfeeds.pipeline.reading import SMALL, Reading, Unread
 from bankfeeds.records import PostedLine, Rejection
 
 _SIZE = 2**256
+MOST_LISTED = 50_000
 
 
 class _Doubtful(Exception):
@@ -74,19 +75,16 @@ def stream(account: Account, pull: Pull, answer: Unread) -> Streamed | None:
         try:
             with transaction.atomic():
                 return _new(account, pull, answer)
-        except _Doubtful:
+        except (_Doubtful, IntegrityError):
             return None
     return _unchanged(account, answer) if _large(answer) else None
 
 
 def _new(account: Account, pull: Pull, answer: Unread) -> Streamed:
-    """Book every line as new. Raises _Doubtful when an id came before, in this answer or ever."""
+    """Book every line as new. The constraints raise IntegrityError when an id came before, in this answer or ever."""
     told = Lines(lines=[], rejections=[], repeated=0, read=answer.walk.records, contradictions=())
     found = Streamed(told)
     for lines, rejections in _pages(answer):
-        idents = [line.transaction_id for line in lines]
-        if len(set(idents)) != len(idents) or writing.ids_among(account, idents):
-            raise _Doubtful
         writing.insert_unknown(account, pull, lines)
         found.new += len(lines)
         found.touched.update(line.as_of_date for line in lines)
@@ -98,31 +96,56 @@ def _new(account: Account, pull: Pull, answer: Unread) -> Streamed:
 def _unchanged(account: Account, answer: Unread) -> Streamed | None:
     """Compare the answer with our booked lines as sets of ids with their contents; None when they differ.
 
-    Each set is added up as numbers of 256 bits that its members' SHA-256s are, so that neither needs to be kept.
-    An id that comes twice makes the sums differ: then the answer is compared in full.
+    An id that comes twice makes them differ: then the answer is compared in full.
     """
     told = Lines(lines=[], rejections=[], repeated=0, read=answer.walk.records, contradictions=())
+    booked = _lines(account, answer).filter(state="booked").order_by()
+    if booked.count() != told.read:
+        return None
+    ours = booked.values_list("transaction_id", "digest").iterator(chunk_size=2000)
+    left = _Listed(ours) if told.read <= MOST_LISTED else _Added(ours)
     found = Streamed(told)
-    theirs = 0
     for lines, rejections in _pages(answer):
-        if rejections:
+        if rejections or not left.take(lines):
             return None
-        theirs += _sum((line.transaction_id, line.digest) for line in lines)
         found.same += len(lines)
         told.lines.extend(filter(normalise.contradicts, lines))
-    ours, count = 0, 0
-    booked = _lines(account, answer).filter(state="booked").order_by()
-    for pair in booked.values_list("transaction_id", "digest").iterator(chunk_size=2000):
-        ours += _sum([pair])
-        count += 1
-    same = (count, ours % _SIZE) == (found.same, theirs % _SIZE) and count == told.read
-    return _counted(found) if same else None
+    return _counted(found) if not left and found.same == told.read else None
 
 
-def _sum(pairs: Iterable[tuple[str, str]]) -> int:
-    return sum(
-        int.from_bytes(hashlib.sha256(f"{digest}{ident}".encode()).digest(), "big") for ident, digest in pairs
-    )
+class _Listed:
+    """Our lines that the answer has not listed yet, one by one."""
+
+    def __init__(self, ours: Iterable[tuple[str, str]]) -> None:
+        self._left = dict(ours)
+
+    def take(self, lines: Iterable[PostedLine]) -> bool:
+        """Say whether all the lines were still left."""
+        pop = self._left.pop
+        return all(pop(line.transaction_id, None) == line.digest for line in lines)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+
+class _Added:
+    """The same of a set too large to be kept: its members' SHA-256s, added up as numbers of 256 bits."""
+
+    def __init__(self, ours: Iterable[tuple[str, str]]) -> None:
+        self._left = sum(map(_number, ours)) % _SIZE
+
+    def take(self, lines: Iterable[PostedLine]) -> bool:
+        told = sum(_number((line.transaction_id, line.digest)) for line in lines)
+        self._left = (self._left - told) % _SIZE
+        return True
+
+    def __len__(self) -> int:
+        return int(self._left != 0)
+
+
+def _number(pair: tuple[str, str]) -> int:
+    ident, digest = pair
+    return int.from_bytes(hashlib.sha256(f"{digest}{ident}".encode()).digest(), "big")
 
 
 def _counted(found: Streamed) -> Streamed:

@@ -1,11 +1,11 @@
 """Pages that were read before need no second reading, while the ledger still holds what they came to.
 
 Taken only when all of this is so: the same question, the same bytes page by page in the same order, the same rules of
-reading, nothing of the last reading rejected, held, in doubt or contradicting itself, nothing of these days open, and
-the booked lines of the window are, id by id and content by content, those of that reading. So whoever else wrote these
-days (another pull, an undoing, a hand in the database) is noticed by the lines themselves. Balances are judged and days
-are proven as ever. It does not see a fact changed by hand beside its fingerprint; nor does the full comparison, and the
-proof of the day does where an amount is concerned.
+reading; nothing of the last reading rejected, held, in doubt or contradicting itself; nothing of these days open or in
+another currency; and the booked lines of the window are, id by id and content by content, those of that reading, and
+what was counted of its days still stands. So whoever else wrote these days (another pull, an undoing, a hand in the
+database) is noticed by the rows themselves. Balances are judged and days are proven as ever. Not seen: a text changed
+by hand beside its fingerprint, which the full comparison does not see either.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from datetime import date
 from django.db import connection
 from django.db.models import Q
 
-from bankfeeds.models import Account, Finding, Line, RejectedLine, WindowDigest
+from bankfeeds.models import Account, Day, Finding, Line, RejectedLine, WindowDigest
 from bankfeeds.pipeline.normalise import READING_RULES
 from bankfeeds.pipeline.reading import Unread
 
-_MEMBER = "length(transaction_id) || ':' || transaction_id || digest"
+_MEMBER = "length(transaction_id) || ':' || transaction_id || digest || direction || amount || currency"
 _BOOKED = f"{Line._meta.db_table} WHERE account_id = %s AND as_of_date = %s AND state = 'booked'"
+_COUNTED = ("as_of_date", "lines", "credits", "debits", "rejected", "foreign")
 _SQLITE = (
     f"SELECT count(*), group_concat({_MEMBER}, '') FROM "  # noqa: S608
-    f"(SELECT transaction_id, digest FROM {_BOOKED} ORDER BY id)"
+    f"(SELECT transaction_id, digest, direction, amount, currency FROM {_BOOKED} ORDER BY id)"
 )
 _POSTGRESQL = (
     f"SELECT count(*), encode(sha256(convert_to(string_agg({_MEMBER}, '' ORDER BY id), 'UTF8')), 'hex') "  # noqa: S608
@@ -74,9 +75,13 @@ def remember(account: Account, answer: Unread, *, read: int, repeated: int, clea
 
 
 def lines_sha256(account: Account, answer: Unread) -> str:
-    """Return the SHA-256 over every booked line of the window: its id and its content, by day and row."""
-    days = [f"{day}:{_day(account, day)}" for day in answer.window.days()]
-    return hashlib.sha256("\n".join(days).encode()).hexdigest()
+    """Return the SHA-256 over every booked line of the window (id, content, amount) and what is counted of its days."""
+    window = answer.window
+    counted = Day.objects.filter(account=account, as_of_date__range=(window.start, window.end))
+    parts = [f"{account.currency}"]
+    parts += [" ".join(map(str, row)) for row in counted.order_by("as_of_date").values_list(*_COUNTED)]
+    parts += [f"{day}:{_day(account, day)}" for day in window.days()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _day(account: Account, day: date) -> str:
@@ -96,5 +101,7 @@ def _open(account: Account, answer: Unread) -> bool:
     inside = Q(as_of_date__range=(window.start, window.end))
     undated = Q(as_of_date=None, window_start__lte=window.end, window_end__gte=window.start)
     if RejectedLine.objects.filter(inside | undated, account=account, open=True).exists():
+        return True
+    if Day.objects.filter(inside, account=account, foreign=True).exists():
         return True
     return Finding.objects.filter(inside, account=account, state="open").exists()

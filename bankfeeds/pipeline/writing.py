@@ -42,6 +42,10 @@ LINE_COLUMNS = (
 )
 ID_COLUMNS = ("transaction_id", "account_id", "line_id", "current", "first_pull_id")
 _LINES, _IDS = Line._meta.db_table, LineId._meta.db_table
+_UNLESS_KNOWN = (
+    f"AND NOT EXISTS (SELECT 1 FROM {_IDS} AS ever WHERE ever.account_id = line.account_id "  # noqa: S608
+    "AND ever.transaction_id = line.transaction_id)"
+)
 # The backslash first: the others bring one with them.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
@@ -118,9 +122,7 @@ def _executed(
         cursor.execute(
             f"INSERT INTO {_IDS} ({', '.join(ID_COLUMNS)}) "  # noqa: S608
             f"SELECT transaction_id, account_id, id, 1, first_pull_id FROM {_LINES} AS line "
-            "WHERE id > %s AND account_id = %s AND NOT EXISTS "
-            f"(SELECT 1 FROM {_IDS} AS ever WHERE ever.account_id = line.account_id "
-            "AND ever.transaction_id = line.transaction_id) ORDER BY id",
+            f"WHERE id > %s AND account_id = %s {_UNLESS_KNOWN if given_up else ''} ORDER BY id",
             [before, account.pk],
         )
     if not given_up:
