@@ -1,12 +1,13 @@
 """What the bank told us, in our own words: posted lines, balances, and records that could not be taken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, make_dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
-from bankfeeds.money import exact
+from bankfeeds.money import digits, exact
 
 Direction = Literal["CREDIT", "DEBIT"]
 RECIPE = 1
@@ -22,6 +23,10 @@ LONGEST = {
 }
 _PREAMBLE = b"lockkeeper posted line 1\n"
 _SIZES = [size.to_bytes(4, "big") for size in range(256)]
+# The same four bytes as text, for sizes that are ASCII themselves.
+_PREFIXES = [size.to_bytes(4, "big").decode() for size in range(128)]
+_PREAMBLE_TEXT = _PREAMBLE.decode()
+_LONGEST_PLAIN = 18 + 3  # the largest amount there is, in a currency of two digits
 
 
 def normal_account(account_id: str) -> str:
@@ -103,6 +108,12 @@ class PostedLine(_Remembered):
 
 
 def _fingerprint(line: PostedLine) -> str:
+    try:
+        told = _plain(line)
+        if told.isascii():
+            return sha256(told.encode()).hexdigest()
+    except IndexError:
+        pass  # a longer text
     texts = [
         normal_account(line.account_id),
         line.as_of_date.isoformat(),
@@ -126,6 +137,91 @@ def _fingerprint(line: PostedLine) -> str:
         size = len(encoded)
         parts += (_SIZES[size] if size < 256 else size.to_bytes(4, "big"), encoded)
     return sha256(b"".join(parts)).hexdigest()
+
+
+def _plain(line: PostedLine) -> str:
+    """Return what recipe 1 hashes, right if all of it is ASCII. Raises IndexError for a text of 128 characters."""
+    size = _PREFIXES
+    amount = _amount_text(line.amount, line.currency)
+    bai, bank, customer = line.bai_code, line.bank_reference, line.customer_reference
+    description, check = line.description, line.check_number
+    told = (
+        f"{_head(line.account_id, line.as_of_date, line.direction)}{size[len(amount)]}{amount}"
+        f"{size[len(line.currency)]}{line.currency}{size[len(bai)]}{bai}{size[len(bank)]}{bank}"
+        f"{size[len(customer)]}{customer}{size[len(description)]}{description}{size[len(check)]}{check}"
+        f"{_tail(line.value_date, line.reversal, len(line.narrative))}"
+    )
+    for key, value in sorted(line.narrative):
+        told += f"{size[len(key)]}{key}{size[len(value)]}{value}"
+    return told
+
+
+@lru_cache(maxsize=1024)
+def _head(account_id: str, day: date, direction: str) -> str:
+    return _PREAMBLE_TEXT + _sized(normal_account(account_id), day.isoformat(), direction)
+
+
+@lru_cache(maxsize=1024)
+def _tail(value_date: date | None, reversal: bool, pairs: int) -> str:
+    return _sized(value_date.isoformat() if value_date else "", "1" if reversal else "0", str(pairs))
+
+
+def _sized(*texts: str) -> str:
+    return "".join([_PREFIXES[len(text)] + text for text in texts])
+
+
+def _amount_text(amount: Decimal, currency: str) -> str:
+    """Return the amount with the digits of its currency, without an exponent."""
+    text = str(amount)
+    # As nearly all are written already; str() has an exponent only for what does not look so.
+    if len(text) <= _LONGEST_PLAIN and text[-3:-2] == "." and text[0] != "-" and digits(currency) == 2:
+        return text
+    return format(exact(amount, currency), "f")
+
+
+# The same fields and the same room, open for writing: filled and turned into a PostedLine in a third of the time that
+# a frozen one takes to be made field by field.
+_Draft: Any = make_dataclass(
+    "_Draft", [one.name for one in fields(PostedLine)], bases=(_Remembered,), slots=True, eq=False
+)
+
+
+def posted(
+    transaction_id: str,
+    account_id: str,
+    as_of_date: date,
+    direction: Direction,
+    amount: Decimal,
+    currency: str,
+    bai_code: str,
+    bank_reference: str,
+    customer_reference: str,
+    description: str,
+    check_number: str,
+    value_date: date | None,
+    reversal: bool,
+    narrative: tuple[tuple[str, str], ...],
+) -> PostedLine:
+    """Return the PostedLine of these fields, in their order."""
+    draft = _Draft(
+        transaction_id,
+        account_id,
+        as_of_date,
+        direction,
+        amount,
+        currency,
+        bai_code,
+        bank_reference,
+        customer_reference,
+        description,
+        check_number,
+        value_date,
+        reversal,
+        narrative,
+    )
+    draft.__class__ = PostedLine
+    line: PostedLine = draft
+    return line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from secrets import token_hex
 
 from django.db import transaction
 
-from bankfeeds import reports
+from bankfeeds import queries, reports
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.pull import COUNTERS
 from bankfeeds.pipeline import book, coverage, stored
 from bankfeeds.pipeline.book import Booked
-from bankfeeds.pipeline.reading import Reading
+from bankfeeds.pipeline.reading import Unread
 from bankfeeds.pipeline.stored import Claim, PagesUnusable
 
 __all__ = ["FeedMoved", "PagesUnusable", "Replayed", "replay"]
@@ -73,6 +73,11 @@ def replay(
                 found.pulls += claim.newest
                 _book(claim, blank, start, now, found)
         _compare(connection, copy, start, found)
+        if lost := queries.orphans():
+            found.differing += lost
+            found.differences.append(
+                f"{lost} lines or ids name an account or a pull that is not there: rows were removed by hand."
+            )
         if write is not None:
             write(
                 reports.transactions_csv(connection=copy)
@@ -131,10 +136,10 @@ def _book(claim: Claim, blank: Account, start: date | None, now: datetime, found
             found.notes.append(f"{claim.pull} came out otherwise: {told}.")
 
 
-def _apply(blank: Account, pull: Pull, reading: Reading) -> Booked:
+def _apply(blank: Account, pull: Pull, reading: Unread) -> Booked:
     if coverage.newer_than(blank, reading.window, reading.read_at):
-        return Booked(read=reading.lines.read, held=reading.lines.read)
-    booked = book.apply(blank, pull, reading, reading.read_at)[0]
+        return book.older(reading)
+    booked = book.apply(blank, pull, reading, reading.read_at, afresh=True)[0]
     booked.check()
     return booked
 

@@ -15,10 +15,11 @@ from audit.recording import Actor
 from bankfeeds import operations
 from bankfeeds.jpmorgan.client import Page
 from bankfeeds.models import Account, Connection, Day, Line, Pull
-from bankfeeds.pipeline import claim, normalise
-from bankfeeds.pipeline.book import Reading, book_window
+from bankfeeds.pipeline import claim, walk
+from bankfeeds.pipeline.book import book_window
 from bankfeeds.pipeline.normalise import BalanceAnswer
 from bankfeeds.pipeline.plan import Window
+from bankfeeds.pipeline.reading import Unread
 from bankfeeds.records import DayBalance
 from benchmarks import floor
 
@@ -94,7 +95,7 @@ def _book(account: Account, bodies: list[bytes], balances: BalanceAnswer, turn: 
         )
         for number, body in enumerate(bodies, 1)
     ]  # fmt: skip
-    reading = Reading(window=window, lines=normalise.lines(pages), balances=balances, read_at=now)
+    reading = Unread(window=window, walk=walk.held(pages), balances=balances)
     book_window(pull_id=pull.pk, owner="bench", reading=reading, actor=ACTOR, now=now)
     claim.finish(pull, owner="bench", actor=ACTOR, now=now)
 

@@ -134,12 +134,21 @@ class Client:
                 patience=self._patience,
             )
 
-    def transactions(self, *, account: str, start: date, end: date, current_day: bool = False) -> list[Page]:
+    def transactions(
+        self,
+        *,
+        account: str,
+        start: date,
+        end: date,
+        current_day: bool = False,
+        keep: Callable[[Page], Page] = lambda page: page,
+    ) -> list[Page]:
         """Return all pages of one account's transactions, `start` to `end` inclusive (at most 5 days).
 
         The walk is complete and stable: exactly the total number of records, under one total; else it
         starts again, at most 3 times. `current_day` asks for the intraday set so far instead, whatever the
-        dates. Raises ValueError for a window the bank does not take, and BankError.
+        dates. `keep` may make less of each page as it comes: there may be 500. Raises ValueError for a window
+        the bank does not take, and BankError.
         """
         _check_window(start, end, TRANSACTION_DAYS)
         asked: dict[str, str] = {"accountIds": account}
@@ -150,7 +159,7 @@ class Client:
         for restart in range(1 + RESTARTS):
             if restart:
                 self._sleep(RESTART_PAUSE)
-            pages = self._walk(asked)
+            pages = self._walk(asked, keep)
             if pages is not None:
                 return pages
         raise BankError(
@@ -242,7 +251,7 @@ class Client:
         )
         return found
 
-    def _walk(self, asked: Mapping[str, str]) -> list[Page] | None:
+    def _walk(self, asked: Mapping[str, str], keep: Callable[[Page], Page]) -> list[Page] | None:
         """Return the pages of one walk, or None when the bank's pages moved under it."""
         pages: list[Page] = []
         collected = 0
@@ -253,7 +262,7 @@ class Client:
                 pages[0].total_pages,
             ):
                 return None
-            pages.append(page)
+            pages.append(keep(page))
             collected += count
             if not count or page.number >= page.total_pages:
                 return pages if collected == page.total_records else None

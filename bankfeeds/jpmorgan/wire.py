@@ -131,6 +131,11 @@ class _TransactionsEnvelope(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _WholePage(msgspec.Struct):
+    pagination: Pagination
+    data: list[Transaction]
+
+
 class _ErrorEnvelope(Wire):
     errors: list[Fault] | None = None
     error: str | None = None
@@ -141,6 +146,7 @@ class _ErrorEnvelope(Wire):
 
 
 _transactions = msgspec.json.Decoder(_TransactionsEnvelope)
+_whole = msgspec.json.Decoder(_WholePage)
 _records = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _transaction = msgspec.json.Decoder(Transaction)
 _balances = msgspec.json.Decoder(BalancesAnswer)
@@ -162,6 +168,26 @@ def transactions_page(body: bytes) -> TransactionsPage:
     if envelope.pagination is None and records != []:
         raise WireError("The bank's answer has no pagination, so it cannot be known to be complete.")
     return TransactionsPage(envelope.pagination or Pagination(total_pages=0, total_records=0), records or [])
+
+
+def whole_page(body: bytes) -> list[Transaction] | None:
+    """Read all records of a page at once, in a third of the time; None: one of them needs to be read by itself.
+
+    What it returns is what ``transactions_page`` and ``transaction`` return, and it returns nothing they refuse.
+    """
+    if b"\\u" in body:
+        return None  # an escaped key, or a zero character
+    try:
+        body.decode()
+        records = _whole.decode(body).data
+        tree = _anything.decode(body)
+        again = _encoder.encode(tree)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    # As in _refuse_doubled_keys: no key has fallen away anywhere on the page.
+    if body.count(b'"') != again.count(b'"') or any(type(one.get("amount")) is str for one in tree["data"]):
+        return None
+    return records
 
 
 def transaction(raw: bytes | msgspec.Raw) -> Transaction:

@@ -39,12 +39,20 @@ class LineState(models.TextChoices):
 class Line(LineFacts):
     """One posted line. ``digest`` is its content fingerprint; ``transaction_id`` the id the bank uses now."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="lines")
+    # No constraint in the database on what every line repeats, and no index where another begins with the same
+    # column: see decision 0008.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="lines", db_constraint=False, db_index=False
+    )
     digest = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=16, choices=LineState.choices, default=LineState.BOOKED)
-    first_pull = models.ForeignKey("bankfeeds.Pull", on_delete=models.PROTECT, related_name="+")
-    last_changed_pull = models.ForeignKey("bankfeeds.Pull", on_delete=models.PROTECT, related_name="+")
+    first_pull = models.ForeignKey(
+        "bankfeeds.Pull", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    last_changed_pull = models.ForeignKey(
+        "bankfeeds.Pull", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
 
     class Meta:
         ordering = ["account", "as_of_date", "transaction_id"]
@@ -67,11 +75,15 @@ class Line(LineFacts):
 class LineId(models.Model):
     """An id the bank has ever used for a line. One id of an account means one line."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     transaction_id = models.CharField(max_length=128)
     line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="ids")
     current = models.BooleanField(default=True)
-    first_pull = models.ForeignKey("bankfeeds.Pull", on_delete=models.PROTECT, related_name="+")
+    first_pull = models.ForeignKey(
+        "bankfeeds.Pull", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
 
     class Meta:
         default_permissions = ("view",)

@@ -6,7 +6,7 @@ Order of locks: the account, the pull, then whatever the window touches, finding
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,11 +14,12 @@ from django.db import transaction
 from audit.recording import Actor, record
 from bankfeeds.models import Account, Pull
 from bankfeeds.models.pull import COUNTERS
-from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, ledger
+from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, flow, ledger, shortcut
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.findings import Cause, close_findings, open_findings
+from bankfeeds.pipeline.normalise import Lines
 from bankfeeds.pipeline.plan import Window
-from bankfeeds.pipeline.reading import Reading
+from bankfeeds.pipeline.reading import Reading, Unread
 
 LEASE = timedelta(minutes=5)
 
@@ -63,7 +64,9 @@ class Booked:
         return self.new + self.amended + self.renumbered + self.withdrawn
 
 
-def book_window(*, pull_id: UUID | str, owner: str, reading: Reading, actor: Actor, now: datetime) -> Booked:
+def book_window(
+    *, pull_id: UUID | str, owner: str, reading: Reading | Unread, actor: Actor, now: datetime
+) -> Booked:
     """Book ``reading`` for the pull that ``owner`` holds, prove the days it touches, and return the counts.
 
     Raises LeaseLost when the pull is no longer the owner's, CountsDoNotAddUp when a line would go unaccounted for;
@@ -74,10 +77,11 @@ def book_window(*, pull_id: UUID | str, owner: str, reading: Reading, actor: Act
         if reading.window.current_day:
             booked, days = Booked(), 0
             causes, settled = list[Cause](), set[str]()
-            coverage.replace_provisional(account, pull, reading.window.start, reading.lines.lines)
+            told = flow.in_full(reading).lines
+            coverage.replace_provisional(account, pull, reading.window.start, told.lines)
         elif coverage.newer_than(account, reading.window, reading.read_at):
             # An older answer is never applied over a newer one: its lines count, and change nothing.
-            booked = Booked(read=reading.lines.read, held=reading.lines.read, older=True)
+            booked = older(reading)
             causes, settled, days = [], set(), 0
         else:
             booked, causes, settled, days = apply(account, pull, reading, now)
@@ -114,15 +118,47 @@ def _locked(pull_id: UUID | str, owner: str) -> tuple[Pull, Account]:
     return pull, account
 
 
+def older(reading: Reading | Unread) -> Booked:
+    """Return the counts of an answer that is not applied: every line read is held."""
+    read = flow.records(reading)
+    return Booked(read=read, held=read, older=True)
+
+
 def apply(
-    account: Account, pull: Pull, reading: Reading, now: datetime
+    account: Account, pull: Pull, reading: Reading | Unread, now: datetime, *, afresh: bool = False
 ) -> tuple[Booked, list[Cause], set[str], int]:
     """Write the reading's lines and days, inside the caller's transaction and under its locks.
 
     Return the counts, the findings to open, the keys of findings that may be settled, and how many days changed.
+    ``afresh``: read the pages, even if the same bytes were read before.
     """
-    window, lines = reading.window, reading.lines
     coverage.observe(account, pull, reading.balances, now)
+    known = None if afresh or isinstance(reading, Reading) else shortcut.known(account, reading)
+    if known is not None:
+        booked = Booked(read=known.read, same=known.read - known.repeated, repeated=known.repeated)
+        proof = coverage.prove(account, pull, reading, set(), [], counted=True)
+        return booked, proof.causes, proof.settled, proof.changed
+    lines, booked, verdicts, touched = _taken(account, pull, reading, now)
+    causes, settled = doubts.doubts_and_rejections(account, pull, reading.window, lines, verdicts)
+    proof = coverage.prove(account, pull, reading, touched, lines.rejections)
+    if isinstance(reading, Unread):
+        clean = not (lines.rejections or lines.contradictions or verdicts.held or verdicts.doubts)
+        shortcut.remember(account, reading, read=booked.read, repeated=booked.repeated, clean=clean)
+    return booked, causes + proof.causes, settled | proof.settled, proof.changed
+
+
+def _taken(
+    account: Account, pull: Pull, reading: Reading | Unread, now: datetime
+) -> tuple[Lines, Booked, Verdicts, set[date]]:
+    """Compare the answer with the ledger and write what differs; page by page where nothing of it can be in doubt."""
+    if isinstance(reading, Unread) and (streamed := flow.stream(account, pull, reading)) is not None:
+        lines, new, same = streamed.lines, streamed.new, streamed.same
+        booked = Booked(read=lines.read, new=new, same=same, rejected=len(lines.rejections))
+        # Of the lines, only those are left that the bank contradicts itself about.
+        verdicts = Verdicts(new=lines.lines) if new else Verdicts()
+        return lines, booked, verdicts, streamed.touched
+    reading = flow.in_full(reading)
+    window, lines = reading.window, reading.lines
     unchanged = ledger.unchanged(account, window.start, window.end, lines.lines)
     verdicts = Verdicts() if unchanged else _verdicts(account, pull, reading)
     booked = Booked(
@@ -136,10 +172,7 @@ def apply(
         rejected=len(lines.rejections),
         held=len(verdicts.held),
     )
-    touched = ledger.write(account, pull, verdicts, now)
-    causes, settled = doubts.doubts_and_rejections(account, pull, window, lines, verdicts)
-    proof = coverage.prove(account, pull, reading, touched)
-    return booked, causes + proof.causes, settled | proof.settled, proof.changed
+    return lines, booked, verdicts, ledger.write(account, pull, verdicts, now)
 
 
 def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:

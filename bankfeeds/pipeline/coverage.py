@@ -15,7 +15,7 @@ from bankfeeds.pipeline.findings import Cause, finding_key
 from bankfeeds.pipeline.ledger import facts
 from bankfeeds.pipeline.normalise import BalanceAnswer
 from bankfeeds.pipeline.plan import Window
-from bankfeeds.pipeline.reading import Reading
+from bankfeeds.pipeline.reading import Reading, Unread
 from bankfeeds.pipeline.reconcile import DayFacts, Judgement
 from bankfeeds.records import PostedLine, Rejection
 
@@ -101,13 +101,25 @@ def stated(account: Account, start: date, end: date) -> dict[date, Stated]:
     }
 
 
-def prove(account: Account, pull: Pull, reading: Reading, touched: Collection[date]) -> Proof:
-    """Bring the rows of the window and of what it touches up to date, and judge them with their neighbours."""
+def prove(
+    account: Account,
+    pull: Pull,
+    reading: Reading | Unread,
+    touched: Collection[date],
+    rejections: Iterable[Rejection],
+    *,
+    counted: bool = False,
+) -> Proof:
+    """Bring the rows of the window and of what it touches up to date, and judge them with their neighbours.
+
+    ``counted``: the rows already say what moved on the days, and nothing was rejected.
+    """
     read = set(reading.window.days())
     rows = _rows(account, reading, touched)
     before = {day: _snapshot(row) for day, row in rows.items()}
     was_proven = {day for day, row in rows.items() if row.state == "proven"}
-    _count(account, rows, read | set(touched), read, reading.lines.rejections)
+    if not counted:
+        _count(account, rows, read | set(touched), read, rejections)
     for day, observation in _observations(account, min(rows), max(rows)).items():
         if day in rows:
             _state_balances(rows[day], observation, account)
@@ -139,7 +151,7 @@ def prove(account: Account, pull: Pull, reading: Reading, touched: Collection[da
     return _outcome(account, judged, len(changed), read | reading.asked)
 
 
-def _rows(account: Account, reading: Reading, touched: Collection[date]) -> dict[date, Day]:
+def _rows(account: Account, reading: Reading | Unread, touched: Collection[date]) -> dict[date, Day]:
     """Return the rows to judge: the days read and touched, back to the stated day before them.
 
     Forward only with the round's last window: a day that is still to be read would be judged on its old lines by its

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import uuid4
 
 from django.db.models import Q
@@ -22,13 +22,16 @@ from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled, Unr
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.jpmorgan.transport import host_name
 from bankfeeds.models import Account, Connection, Pull, RawPage
-from bankfeeds.pipeline import drift
+from bankfeeds.pipeline import drift, walk
 from bankfeeds.pipeline.plan import Window
+from bankfeeds.pipeline.walk import Walk
 from certificates import identity, queries
 from certificates import operations as certificates
 from certificates.models import KeyPair, KeyUse
 
 PURPOSE = "pull"
+SMALL = 2000  # records: the compressed pages of no more than these stay in memory until they are booked
+AT_ONCE = 16  # pages in one statement
 # One per process: an access token serves all accounts of a connection until it expires.
 TOKENS = TokenCache()
 
@@ -130,22 +133,33 @@ def session(
         client.close()
 
 
-def transactions(client: Client, account: Account, pull: Pull, window: Window) -> list[Page]:
+def transactions(client: Client, account: Account, pull: Pull, window: Window) -> Walk:
     """Return the pages of a window after storing them. Raises BankError."""
     with _kept_if_unreadable(pull):
         pages = client.transactions(
-            account=account.given_number, start=window.start, end=window.end, current_day=window.current_day
+            account=account.given_number,
+            start=window.start,
+            end=window.end,
+            current_day=window.current_day,
+            keep=_packed,
         )
-    _keep(pull, pages)
-    drift.tell_of_new_fields(pull, account, pages[0])
-    return pages
+    rows = _keep(pull, cast(list[_Packed], pages))
+    drift.tell_of_new_fields(pull, account, walk.page(rows[0]))
+    keys = [row.pk for row in rows]
+    small = pages[0].total_records <= SMALL
+    return Walk(
+        pages=lambda: map(walk.page, rows) if small else walk.kept(keys),
+        records=pages[0].total_records,
+        received_at=min(page.received_at for page in pages),
+        sha256=walk.digest(pages[0].request, [row.sha256 for row in rows]),
+    )
 
 
 def balances(client: Client, account: Account, pull: Pull, start: date, end: date) -> Page:
     """Return the balances of at most 31 days after storing them. Raises BankError."""
     with _kept_if_unreadable(pull):
         page = client.balances(account=account.given_number, start=start, end=end)
-    _keep(pull, [page])
+    _keep(pull, [_packed(page)])
     drift.tell_of_new_fields(pull, account, page)
     return page
 
@@ -157,7 +171,7 @@ def _kept_if_unreadable(pull: Pull) -> Iterator[None]:
         yield
     except Unreadable as error:
         if isinstance(error.page, Page):
-            _keep(pull, [error.page])
+            _keep(pull, [_packed(error.page)])
         raise
 
 
@@ -252,17 +266,39 @@ def _endpoint(connection: Connection) -> Endpoint:
     )
 
 
-def _keep(pull: Pull, pages: Sequence[Page]) -> None:
-    RawPage.objects.bulk_create(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packed(Page):
+    """A page whose body is compressed, with the SHA-256 of what it was."""
+
+    sha256: str
+
+
+def _packed(page: Page) -> _Packed:
+    return _Packed(
+        kind=page.kind,
+        request=page.request,
+        body=zlib.compress(page.body, 6),
+        received_at=page.received_at,
+        number=page.number,
+        total_pages=page.total_pages,
+        total_records=page.total_records,
+        sha256=hashlib.sha256(page.body).hexdigest(),
+    )
+
+
+def _keep(pull: Pull, pages: Iterable[_Packed]) -> list[RawPage]:
+    """Store the pages, all of them or none."""
+    rows = [
         RawPage(
             pull=pull,
             attempt=len(pull.claims),
             kind=page.kind,
             number=page.number,
             request=dict(page.request),
-            body=zlib.compress(page.body, 6),
-            sha256=hashlib.sha256(page.body).hexdigest(),
+            body=page.body,
+            sha256=page.sha256,
             received_at=page.received_at,
         )
         for page in pages
-    )
+    ]
+    return RawPage.objects.bulk_create(rows, batch_size=AT_ONCE)

@@ -13,18 +13,18 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.recording import Actor
-from bankfeeds.jpmorgan.client import Client, Page
+from bankfeeds.jpmorgan.client import Client
 from bankfeeds.jpmorgan.errors import BankError, Decision
 from bankfeeds.jpmorgan.wire import WireError
 from bankfeeds.models import Account, Pull
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.models.pull import PullKind
-from bankfeeds.pipeline import claim, diff, fetch, ledger, normalise, plan, wishes
+from bankfeeds.pipeline import claim, diff, fetch, flow, normalise, plan, wishes
 from bankfeeds.pipeline.book import LeaseLost, book_window, renew_lease
 from bankfeeds.pipeline.findings import Cause, close_findings, finding_key, open_findings
 from bankfeeds.pipeline.normalise import BalanceAnswer
 from bankfeeds.pipeline.plan import Window, Wish
-from bankfeeds.pipeline.reading import Reading, final_balances, finished, read, unfinished_day
+from bankfeeds.pipeline.reading import Unread, final_balances, finished, unfinished_day
 from bankfeeds.records import PostedLine
 
 log = structlog.get_logger("lockkeeper.bankfeeds")
@@ -108,15 +108,14 @@ def _carry_out(errand: _Errand, client: Client) -> None:
         groups = plan.groups(windows)
         final = next((group for group in reversed(groups) if not group[0].current_day), None)
         for group in groups:
-            readings = _read_group(errand, client, group)
-            for reading in readings:
-                done.update(reading.window.days())
+            answers = _read_group(errand, client, group)
+            for answer in answers:
+                done.update(answer.window.days())
+                last = group is final and answer is answers[-1]
                 book_window(
                     pull_id=errand.pull.pk,
                     owner=errand.owner,
-                    reading=replace(
-                        reading, asked=frozenset(done), last=group is final and reading is readings[-1]
-                    ),
+                    reading=replace(answer, asked=frozenset(done), last=last),
                     actor=errand.actor,
                     now=errand.clock(),
                 )
@@ -143,17 +142,16 @@ def _plan(errand: _Errand, done: set[date], *, first: bool) -> list[Window]:
     return windows
 
 
-def _read_group(errand: _Errand, client: Client, group: Sequence[Window]) -> list[Reading]:
+def _read_group(errand: _Errand, client: Client, group: Sequence[Window]) -> list[Unread]:
     """Fetch the windows of a group and the balances over it, stop at the flood brake, and return what may be booked."""
-    answers: list[tuple[Window, list[Page]]] = []
-    for window in group:
-        answers.append((window, fetch.transactions(client, errand.account, errand.pull, window)))
-    balances = None if group[0].current_day else _balances(errand, client, group)
-    readings = [read(window, pages, balances, now=errand.clock()) for window, pages in answers]
-    if not group[0].current_day:
-        readings = [one for one in (finished(reading, errand.unfinished) for reading in readings) if one]
-        _brake(errand, readings)
-    return readings
+    fetched = [(window, fetch.transactions(client, errand.account, errand.pull, window)) for window in group]
+    if group[0].current_day:
+        return [Unread(window=window, walk=walk, balances=None) for window, walk in fetched]
+    balances = _balances(errand, client, group)
+    answers = [Unread(window=window, walk=walk, balances=balances) for window, walk in fetched]
+    answers = [one for one in (finished(answer, errand.unfinished) for answer in answers) if one]
+    _brake(errand, answers)
+    return answers
 
 
 def _balances(errand: _Errand, client: Client, group: Sequence[Window]) -> BalanceAnswer | None:
@@ -199,15 +197,12 @@ def _report_balances(errand: _Errand, answer: BalanceAnswer) -> None:
         )
 
 
-def _brake(errand: _Errand, readings: Iterable[Reading]) -> None:
+def _brake(errand: _Errand, answers: Iterable[Unread]) -> None:
     """Count known contents under new ids over the whole pull so far. Raises Flood before the group is booked."""
-    for reading in readings:
-        lines, window = reading.lines.lines, reading.window
-        errand.read += reading.lines.read
-        if ledger.unchanged(errand.account, window.start, window.end, lines):
-            continue
-        known = ledger.known_lines(errand.account, window.start, window.end, lines)
-        errand.suspects += diff.compare(lines, known).suspects
+    for answer in answers:
+        read, suspects = flow.suspects(errand.account, answer)
+        errand.read += read
+        errand.suspects += suspects
     if not diff.flooded(len(errand.suspects), errand.read):
         return
     if errand.pull.answer and errand.pull.suspects == _fingerprint(errand.suspects):

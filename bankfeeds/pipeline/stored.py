@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from typing import Literal, cast
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Min, Q
 
 from bankfeeds.jpmorgan import wire
-from bankfeeds.jpmorgan.client import Page
+from bankfeeds.jpmorgan.client import Page, Request
 from bankfeeds.models import Account, Pull, RawPage
-from bankfeeds.pipeline import normalise
+from bankfeeds.pipeline import normalise, walk
 from bankfeeds.pipeline.plan import BALANCE_DAYS, Window
-from bankfeeds.pipeline.reading import Reading, final_balances, finished, read, unfinished_day
+from bankfeeds.pipeline.reading import Unread, final_balances, finished, unfinished_day
+from bankfeeds.pipeline.walk import PagesUnusable, Walk
 
-AT_ONCE = 16  # pages in memory besides those of the group at hand
+__all__ = ["Claim", "PagesUnusable", "claims", "readings"]
 
-
-class PagesUnusable(Exception):
-    """A raw page is damaged or missing, so that nothing can be rebuilt; the message names it in a sentence."""
+AT_ONCE = 16  # pages in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +38,24 @@ class Claim:
     newest: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A page of a walk that was found to be whole, without its body. ``held``: how many records are on it."""
+
+    pk: int
+    request: Request
+    number: int
+    received_at: datetime
+    sha256: str
+    total_records: int
+    held: int
+
+
 @dataclass(slots=True)
 class _Group:
     """Windows and the balances over them, as they were asked for; the current day has none."""
 
-    walks: list[list[Page]] = field(default_factory=list)
+    walks: list[list[_Kept]] = field(default_factory=list)
     balances: Page | None = None
 
     @property
@@ -79,7 +88,7 @@ def claims(account: Account) -> Iterator[Claim]:
         yield _claim(pulls[pull_id], number)
 
 
-def readings(claim: Claim) -> Iterator[Reading]:
+def readings(claim: Claim) -> Iterator[Unread]:
     """Yield what the worker booked, in its order, the current day's windows among it. Raises PagesUnusable."""
     found = 0
     for reading in _all(claim):
@@ -93,11 +102,11 @@ def readings(claim: Claim) -> Iterator[Reading]:
         )
 
 
-def _all(claim: Claim) -> Iterator[Reading]:
+def _all(claim: Claim) -> Iterator[Unread]:
     """Yield the readings of every whole group. A group's last reading waits for what follows it: ``last`` depends."""
     done: set[date] = set()
     unfinished: date | None = None
-    waiting: list[Reading] = []
+    waiting: list[Unread] = []
     run: list[Window] = []
     for group in _groups(_pages(claim)):
         fresh = not group.current_day and _begins_a_round(run, group.windows)
@@ -110,8 +119,8 @@ def _all(claim: Claim) -> Iterator[Reading]:
             balances = final_balances(answer, now_unfinished)
         windows = [_today(claim.today)] if group.current_day else group.windows
         found = [
-            read(window, walk, balances, now=walk[0].received_at)
-            for window, walk in zip(windows, group.walks, strict=True)
+            Unread(window=window, walk=_walk(pages), balances=balances)
+            for window, pages in zip(windows, group.walks, strict=True)
         ]
         if group.current_day:
             yield from _released(found, done, last=False)
@@ -122,7 +131,7 @@ def _all(claim: Claim) -> Iterator[Reading]:
     yield from _released(waiting, done, last=True)
 
 
-def _released(waiting: list[Reading], done: set[date], *, last: bool) -> Iterator[Reading]:
+def _released(waiting: list[Unread], done: set[date], *, last: bool) -> Iterator[Unread]:
     for reading in waiting:
         done.update(reading.window.days())
         yield replace(reading, asked=frozenset(done), last=last and reading is waiting[-1])
@@ -136,14 +145,24 @@ def _begins_a_round(run: list[Window], windows: list[Window]) -> bool:
     return windows[0].start <= run[-1].end or windows[0].end - run[0].start < timedelta(days=BALANCE_DAYS)
 
 
-def _groups(pages: Iterable[Page]) -> Iterator[_Group]:
+def _walk(pages: list[_Kept]) -> Walk:
+    keys = [page.pk for page in pages]
+    return Walk(
+        pages=lambda: walk.kept(keys),
+        records=pages[0].total_records,
+        received_at=min(page.received_at for page in pages),
+        sha256=walk.digest(pages[0].request, [page.sha256 for page in pages]),
+    )
+
+
+def _groups(pages: Iterable[_Kept | Page]) -> Iterator[_Group]:
     """Yield the whole groups. Windows whose balances never came were not booked: their worker ended before."""
     group = _Group()
     for page in pages:
-        if group.current_day and (page.kind == "balances" or page.number == 1):
+        if group.current_day and (isinstance(page, Page) or page.number == 1):
             yield _checked(group)
             group = _Group()
-        if page.kind == "balances":
+        if isinstance(page, Page):
             group.balances = page
             yield _checked(group)
             group = _Group()
@@ -163,47 +182,43 @@ def _checked(group: _Group) -> _Group:
         raise PagesUnusable(
             f"The raw pages of the lines before the balances of {_asked(group.balances)} are missing."
         )
-    for walk in group.walks:
-        held = sum(len(wire.transactions_page(page.body).data) for page in walk)
-        numbers = [page.number for page in walk]
-        if numbers != list(range(1, len(walk) + 1)) or held != walk[0].total_records:
-            raise PagesUnusable(f"Of the raw pages of {_asked(walk[0])} some are missing.")
+    for pages in group.walks:
+        numbers = [page.number for page in pages]
+        held = sum(page.held for page in pages)
+        if numbers != list(range(1, len(pages) + 1)) or held != pages[0].total_records:
+            raise PagesUnusable(f"Of the raw pages of {_asked(pages[0])} some are missing.")
     return group
 
 
-def _pages(claim: Claim) -> Iterator[Page]:
+def _pages(claim: Claim) -> Iterator[_Kept | Page]:
+    """Yield what was asked and answered, the pages of balances whole."""
     # Not through a cursor: a worker that was stopped leaves the walk over its pages unfinished.
     pages = RawPage.objects.filter(pull=claim.pull, attempt=claim.number).exclude(kind="unreadable")
     keys = list(pages.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(keys), AT_ONCE):
-        yield from map(_page, RawPage.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by("pk"))
-
-
-def _page(row: RawPage) -> Page:
-    try:
-        body = row.content()
-    except zlib.error:
-        body = b""
-    if hashlib.sha256(body).hexdigest() != row.sha256:
-        raise PagesUnusable(
-            f"Raw page {row.pk} ({row.kind}, page {row.number}, received {row.received_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"{row.pull}) is not what the bank sent: its SHA-256 does not match its bytes."
+        rows = (
+            RawPage.objects.filter(pk__in=keys[start : start + AT_ONCE]).select_related("pull").order_by("pk")
         )
-    pages = records = 1
+        yield from map(_looked_at, rows)
+
+
+def _looked_at(row: RawPage) -> _Kept | Page:
+    """Return the page after making sure that it is the bank's and can be read. Raises PagesUnusable."""
+    page = walk.page(row)
+    if row.kind != "transactions":
+        return page
     try:
-        if row.kind == "transactions":
-            said = wire.transactions_page(body).pagination
-            pages, records = said.total_pages, said.total_records
+        said = wire.transactions_page(page.body)
     except wire.WireError as error:
         raise PagesUnusable(f"Raw page {row.pk} ({row.pull}) cannot be read: {error}") from None
-    return Page(
-        kind=cast(Literal["transactions", "balances"], row.kind),
+    return _Kept(
+        pk=row.pk,
         request=row.request,
-        body=body,
-        received_at=row.received_at,
         number=row.number,
-        total_pages=pages,
-        total_records=records,
+        received_at=row.received_at,
+        sha256=row.sha256,
+        total_records=said.pagination.total_records,
+        held=len(said.data),
     )
 
 
@@ -228,7 +243,7 @@ def _check_none_is_missing(pull: Pull, there: set[int]) -> None:
             )
 
 
-def _window(page: Page) -> Window:
+def _window(page: _Kept) -> Window:
     start, end = str(page.request["startDate"]), str(page.request["endDate"])
     return Window(start=date.fromisoformat(start), end=date.fromisoformat(end))
 
@@ -237,11 +252,11 @@ def _today(day: date) -> Window:
     return Window(start=day, end=day, current_day=True)
 
 
-def _is_current(page: Page) -> bool:
-    return page.kind == "transactions" and "startDate" not in page.request
+def _is_current(page: _Kept) -> bool:
+    return "startDate" not in page.request
 
 
-def _asked(page: Page) -> str:
+def _asked(page: _Kept | Page) -> str:
     return f"{page.request.get('startDate', 'the current day')} to {page.request.get('endDate', 'now')}"
 
 

@@ -42,6 +42,10 @@ LINE_COLUMNS = (
 )
 ID_COLUMNS = ("transaction_id", "account_id", "line_id", "current", "first_pull_id")
 _LINES, _IDS = Line._meta.db_table, LineId._meta.db_table
+_UNLESS_KNOWN = (
+    f"AND NOT EXISTS (SELECT 1 FROM {_IDS} AS ever WHERE ever.account_id = line.account_id "  # noqa: S608
+    "AND ever.transaction_id = line.transaction_id)"
+)
 # The backslash first: the others bring one with them.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
@@ -58,9 +62,22 @@ def insert(account: Account, pull: Pull, lines: Iterable[PostedLine]) -> None:
     given_up = {
         ident for ident, _line, _current in ids_among(account, [one.transaction_id for one in ordered])
     }
-    put = _copied if connection.vendor == "postgresql" else _executed
-    for ident, line_pk in put(account, pull, ordered, given_up):
+    for ident, line_pk in _put(account, pull, ordered, given_up):
         LineId.objects.filter(account=account, transaction_id=ident).update(line_id=line_pk, current=True)
+
+
+def insert_unknown(account: Account, pull: Pull, lines: Iterable[PostedLine]) -> None:
+    """Book lines whose ids the account has never had, in the order of their ids, and the ids with them."""
+    ordered = sorted(lines, key=lambda one: one.transaction_id)
+    if ordered:
+        _put(account, pull, ordered, ())
+
+
+def _put(
+    account: Account, pull: Pull, ordered: Sequence[PostedLine], given_up: Collection[str]
+) -> list[tuple[str, int]]:
+    put = _copied if connection.vendor == "postgresql" else _executed
+    return put(account, pull, ordered, given_up)
 
 
 def ids_among(account: Account, idents: Sequence[str]) -> list[tuple[str, int, bool]]:
@@ -105,9 +122,7 @@ def _executed(
         cursor.execute(
             f"INSERT INTO {_IDS} ({', '.join(ID_COLUMNS)}) "  # noqa: S608
             f"SELECT transaction_id, account_id, id, 1, first_pull_id FROM {_LINES} AS line "
-            "WHERE id > %s AND account_id = %s AND NOT EXISTS "
-            f"(SELECT 1 FROM {_IDS} AS ever WHERE ever.account_id = line.account_id "
-            "AND ever.transaction_id = line.transaction_id) ORDER BY id",
+            f"WHERE id > %s AND account_id = %s {_UNLESS_KNOWN if given_up else ''} ORDER BY id",
             [before, account.pk],
         )
     if not given_up:

@@ -1,5 +1,6 @@
 """What we keep of the bank's word, and the fingerprint that recognises it again."""
 
+import hashlib
 import json
 from dataclasses import FrozenInstanceError, fields, replace
 from datetime import date
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bankfeeds.records import RECIPE, PostedLine, masked_account, normal_account
+from bankfeeds.records import RECIPE, PostedLine, masked_account, normal_account, posted
 
 WIRE_IN = PostedLine(
     transaction_id="TXN-P-410020001-17",
@@ -141,6 +142,35 @@ def test_content_reads_as_texts_and_can_be_stored_as_json() -> None:
 
 def test_a_debit_lowers_the_balance() -> None:
     assert (WIRE_IN.signed_amount, BARE.signed_amount) == (Decimal("12500.00"), Decimal("-1200"))
+
+
+@given(
+    texts=st.lists(
+        st.one_of(st.text(max_size=6), st.text("aé\x7f\x80", min_size=120, max_size=300)),
+        min_size=4,
+        max_size=4,
+    ),
+    units=st.integers(0, 10**20 - 1),
+)
+def test_the_quick_way_to_a_fingerprint_is_recipe_one(texts: list[str], units: int) -> None:
+    amount = Decimal(units).scaleb(-2)
+    line = replace(
+        WIRE_IN, bai_code=texts[0], description=texts[1], narrative=((texts[2], texts[3]),), amount=amount
+    )
+    fields_of_recipe_one = [
+        "700100200", "2026-01-05", "CREDIT", f"{amount:f}", "USD", texts[0], "0004410005FF", "INV-20417",
+        texts[1], "", "2026-01-05", "0", "1", texts[2], texts[3],
+    ]  # fmt: skip
+    told = b"".join(len(one.encode()).to_bytes(4, "big") + one.encode() for one in fields_of_recipe_one)
+    assert line.digest == hashlib.sha256(b"lockkeeper posted line 1\n" + told).hexdigest()
+
+
+def test_a_line_made_in_one_go_is_the_line() -> None:
+    made = posted(*(getattr(WIRE_IN, one.name) for one in fields(WIRE_IN)))
+
+    assert (type(made), made, hash(made), made.digest) == (PostedLine, WIRE_IN, hash(WIRE_IN), WIRE_IN.digest)
+    with pytest.raises(FrozenInstanceError):
+        made.amount = Decimal("1")  # type: ignore[misc]
 
 
 def test_a_record_cannot_be_changed() -> None:

@@ -1,7 +1,7 @@
 """How single fields are read, and what was asked: shared by lines and balances."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -26,6 +26,7 @@ class Asked:
     normal: str
     start: date | None
     end: date | None
+    known: dict[str, date] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, page: Page, account: str) -> "Asked":
@@ -47,9 +48,13 @@ class Asked:
 
     def day(self, as_of_date: str | None) -> date:
         """Return the record's bank day; refuse one outside the days asked for."""
-        found = day(required(as_of_date, "asOfDate"), "asOfDate")
+        if as_of_date in self.known:
+            return self.known[as_of_date]
+        given = required(as_of_date, "asOfDate")
+        found = day(given, "asOfDate")
         if (self.start and found < self.start) or (self.end and found > self.end):
             raise RefusedRecordError("The record's asOfDate is outside the days asked for.")
+        self.known[given] = found
         return found
 
 

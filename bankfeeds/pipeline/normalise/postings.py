@@ -1,7 +1,10 @@
 """Transaction records to posted lines. The choice of `description` belongs to the frozen recipe 1."""
 
-from collections.abc import Collection, Iterable, Iterator
+import gc
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -22,9 +25,11 @@ from bankfeeds.pipeline.normalise.fields import (
     required,
     text,
 )
-from bankfeeds.records import Direction, PostedLine, Rejection
+from bankfeeds.records import Direction, PostedLine, Rejection, posted
 
 _DIRECTIONS: dict[str, Direction] = {"CREDIT": "CREDIT", "DEBIT": "DEBIT"}
+
+_NO_ACCOUNT, _NO_TYPE = wire.Account(), wire.BaiType()
 
 Narrative = tuple[tuple[str, str], ...]
 
@@ -44,22 +49,18 @@ class Lines:
     contradictions: tuple[str, ...]
 
 
-# What a record is, the record itself, the number of its page, and its place there.
-_Entry = tuple[PostedLine | Rejection, msgspec.Raw, int, int]
+def lines(walk: Iterable[Page] | Callable[[], Iterable[Page]]) -> Lines:
+    """Return the lines of one walk, in the bank's order, and what could not be taken.
 
-
-def lines(pages: Iterable[Page]) -> Lines:
-    """Return the lines of the pages of one walk, in the bank's order, and what could not be taken.
-
-    A record that comes twice with one id and equal content is taken once; with other content, all of them
-    are rejected. Raises WireError when a page as a whole cannot be read, ValueError for pages of another
-    kind.
+    ``walk``: its pages, or what yields them as often as it is called. A record that comes twice with one id and equal
+    content is taken once; with other content, all of them are rejected. Raises WireError when a page as a whole
+    cannot be read, ValueError for pages of another kind.
     """
-    pages = list(pages)
+    pages = walk if callable(walk) else list(walk).__iter__
     first: dict[str, PostedLine] = {}
     again: list[PostedLine] = []
     rejections: list[Rejection] = []
-    for found, _raw, _page, _place in _entries(pages):
+    for found in (found for page in pages() for found in records(page)):
         if isinstance(found, Rejection):
             rejections.append(found)
         elif first.setdefault(found.transaction_id, found) is not found:
@@ -67,68 +68,119 @@ def lines(pages: Iterable[Page]) -> Lines:
     conflicting = {line.transaction_id for line in again if line != first[line.transaction_id]}
     read = len(rejections) + len(first) + len(again)
     if conflicting:
-        rejections += _clashes(pages, conflicting)
+        rejections += _clashes(pages(), conflicting)
     taken = [line for ident, line in first.items() if ident not in conflicting]
     return Lines(
         lines=taken,
         rejections=sorted(rejections, key=lambda rejected: (rejected.page, rejected.index)),
         repeated=sum(line.transaction_id not in conflicting for line in again),
         read=read,
-        contradictions=tuple(
-            line.transaction_id for line in taken if _contradicts(line.bai_code, line.direction)
-        ),
+        contradictions=tuple(line.transaction_id for line in taken if contradicts(line)),
     )
+
+
+def records(page: Page) -> Sequence[PostedLine | Rejection]:
+    """Return what each record of one page is, in the bank's order. Raises as ``lines`` does."""
+    asked = _asked(page)
+    with _no_collection():
+        whole = wire.whole_page(page.body)
+        if whole is not None:
+            try:
+                return [_line(record, asked) for record in whole]
+            except (RefusedRecordError, MoneyError):
+                pass  # one of them; which one, and why, takes a closer look
+    return [found for found, _raw, _place in _one_by_one(page, asked)]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python's collector from walking over the heap while a page is read: no record refers back to another."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def contradicts(line: PostedLine) -> bool:
+    """Say whether the line's BAI code belongs to the other direction."""
+    return _contradicts(line.bai_code, line.direction)
 
 
 def _clashes(pages: Iterable[Page], conflicting: Collection[str]) -> Iterator[Rejection]:
     """Read the pages once more for the records themselves: keeping each of them for this would cost every answer."""
     reason = "The bank gave this id to records with different content in one answer."
-    for found, raw, page, place in _entries(pages):
-        if isinstance(found, PostedLine) and found.transaction_id in conflicting:
-            yield rejection(reason, raw, page=page, index=place)
-
-
-def _entries(pages: Iterable[Page]) -> Iterator[_Entry]:
     for page in pages:
-        account = page.request.get("accountIds")
-        if page.kind != "transactions" or not isinstance(account, str):
-            raise ValueError("The page does not answer a question for one account's transactions.")
-        asked = Asked.of(page, account)
-        for place, raw in enumerate(wire.transactions_page(page.body).data):
-            found: PostedLine | Rejection
-            try:
-                found = _line(wire.transaction(raw), asked)
-            except (wire.WireError, RefusedRecordError, MoneyError) as error:
-                found = rejection(str(error), raw, page=page.number, index=place)
-            yield found, raw, page.number, place
+        for found, raw, place in _one_by_one(page, _asked(page)):
+            if isinstance(found, PostedLine) and found.transaction_id in conflicting:
+                yield rejection(reason, raw, page=page.number, index=place)
+
+
+def _asked(page: Page) -> Asked:
+    account = page.request.get("accountIds")
+    if page.kind != "transactions" or not isinstance(account, str):
+        raise ValueError("The page does not answer a question for one account's transactions.")
+    return Asked.of(page, account)
+
+
+def _one_by_one(page: Page, asked: Asked) -> Iterator[tuple[PostedLine | Rejection, msgspec.Raw, int]]:
+    for place, raw in enumerate(wire.transactions_page(page.body).data):
+        found: PostedLine | Rejection
+        try:
+            found = _line(wire.transaction(raw), asked)
+        except (wire.WireError, RefusedRecordError, MoneyError) as error:
+            found = rejection(str(error), raw, page=page.number, index=place)
+        yield found, raw, place
 
 
 def _line(record: wire.Transaction, asked: Asked) -> PostedLine:
-    account = record.account or wire.Account()
-    asked.check_account(account.account_id)
-    direction = _DIRECTIONS.get(required(record.debit_credit_code, "debitCreditCode"))
-    if direction is None:
-        raise RefusedRecordError("The direction is neither CREDIT nor DEBIT.")
+    account, bai = record.account or _NO_ACCOUNT, record.bai_type or _NO_TYPE
+    if account.account_id != asked.account or not asked.normal:
+        asked.check_account(account.account_id)
+    code = record.debit_credit_code
+    direction = _DIRECTIONS.get(code or "") or _direction(code)
     currency = currency_code(record.currency) or currency_code(account.currency)
-    bai = record.bai_type or wire.BaiType()
-    narrative = _narrative(record.narrative_text)
-    value_date = text(record.value_date)
-    return PostedLine(
-        transaction_id=fitting("transaction_id", required(record.transaction_id, "transactionId")),
-        account_id=asked.account,
-        as_of_date=asked.day(record.as_of_date),
-        direction=direction,
-        amount=_amount(record.amount, currency),
-        currency=currency,
-        bai_code=fitting("bai_code", text(bai.type_code)),
-        bank_reference=_reference("bank_reference", record.bank_reference_searchable),
-        customer_reference=_reference("customer_reference", record.customer_reference_searchable),
-        description=_description(narrative, record.short_description, bai.description),
-        check_number=fitting("check_number", text(record.check_number).lstrip("0")),
-        value_date=day(value_date, "valueDate") if value_date else None,
-        reversal=bool(record.reversal),
-        narrative=narrative,
+    narrative = _narrative(record.narrative_text) if record.narrative_text else ()
+    given = record.as_of_date
+    return posted(
+        _required_id(record.transaction_id),
+        asked.account,
+        asked.known.get(given) or asked.day(given),  # type: ignore[arg-type]  # None is no key
+        direction,
+        _amount(record.amount, currency),
+        currency,
+        fitting("bai_code", text(bai.type_code)),
+        _reference("bank_reference", record.bank_reference_searchable),
+        _reference("customer_reference", record.customer_reference_searchable),
+        _description(narrative, record.short_description, bai.description),
+        _check_number(record.check_number),
+        _value_date(record.value_date),
+        bool(record.reversal),
+        narrative,
     )
+
+
+def _required_id(given: str | None) -> str:
+    return fitting("transaction_id", required(given, "transactionId"))
+
+
+def _direction(given: str | None) -> Direction:
+    try:
+        return _DIRECTIONS[required(given, "debitCreditCode")]
+    except KeyError:
+        raise RefusedRecordError("The direction is neither CREDIT nor DEBIT.") from None
+
+
+def _check_number(given: int | str | None) -> str:
+    return fitting("check_number", text(given).lstrip("0")) if given else ""
+
+
+@lru_cache(maxsize=1024)
+def _value_date(given: str | None) -> date | None:
+    trimmed = text(given)
+    return day(trimmed, "valueDate") if trimmed else None
 
 
 def _amount(amount: Decimal | None, currency: str) -> Decimal:
@@ -142,15 +194,19 @@ def _amount(amount: Decimal | None, currency: str) -> Decimal:
     return money
 
 
-def _narrative(given: dict[str, Any] | None) -> Narrative:
-    if not given:
-        return ()
+def _narrative(given: dict[str, Any]) -> Narrative:
     told = [
-        (key.strip(), (value if type(value) is str else wire.narrative_value(value)).strip())
+        (_key(key), (value if type(value) is str else wire.narrative_value(value)).strip())
         for key, value in given.items()
     ]
     told.sort()
     return tuple(told)
+
+
+@lru_cache(maxsize=1024)
+def _key(given: str) -> str:
+    """Return the key without blanks around it: one text for all lines that have it."""
+    return given.strip()
 
 
 def _description(narrative: Narrative, *others: str | None) -> str:
@@ -161,7 +217,8 @@ def _description(narrative: Narrative, *others: str | None) -> str:
 
 
 def _reference(name: str, reference: wire.Reference | None) -> str:
-    return fitting(name, text(reference.standard_value)) if reference else ""
+    given = reference.standard_value if reference else None
+    return fitting(name, given.strip()) if given else ""
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bankfeeds.jpmorgan import wire
 from bankfeeds.jpmorgan.client import Page, Request
 from bankfeeds.jpmorgan.wire import WireError
 from bankfeeds.pipeline import normalise
@@ -386,3 +387,38 @@ def test_every_record_read_is_accounted_for(groups: Sequence[list[dict[str, Any]
     assert len(ids) == len(set(ids))
     places = [(rejection.page, rejection.index) for rejection in found.rejections]
     assert places == sorted(set(places))
+
+
+ODD = {
+    "a key twice": (b'"transactionId"', b'"amount": 1, "transactionId"'),
+    "an inner key twice": (b'"code": "USD"', b'"code": "USD", "code": "EUR"'),
+    "an escaped key twice": (b'"reversal"', b'"\\u0061mount": 1, "reversal"'),
+    "a zero character": (b"JANUARY", b"JAN\\u0000"),
+    "an amount as text": (b'"amount": 12500', b'"amount": "12500"'),
+    "a number for an id": (b'"TXN-P-410020001-1"', b"7"),
+    "null for a record": (b'"data": [', b'"data": [null, '),
+    "a quote in a text": (b"JANUARY", b'\\"JANUARY\\"'),
+    "an escaped letter": (b"JANUARY", b"J\\u00c4NNER"),
+    "surplus digits": (b'"amount": 12500', b'"amount": 12500.001'),
+    "an infinite amount": (b'"amount": 12500', b'"amount": 1e400'),
+    "a day not asked for": (b"2026-01-05", b"2026-02-05"),
+    "nothing odd": (b"", b""),
+}
+
+
+@pytest.mark.parametrize(("plain", "odd"), ODD.values(), ids=ODD)
+def test_a_page_read_at_once_says_what_its_records_say_one_by_one(
+    plain: bytes, odd: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = page_body([record(1), record(2), record(3)]).replace(plain, odd, 1)
+    found = normalise.lines([page(body)])
+
+    monkeypatch.setattr(wire, "whole_page", lambda _body: None)
+    assert normalise.lines([page(body)]) == found
+    assert (len(found.lines), len(found.rejections)) in {(3, 0), (2, 1), (3, 1)}
+
+
+def test_an_ordinary_page_is_read_at_once() -> None:
+    assert wire.whole_page(page_body([record(1), record(2)])) == [
+        wire.transaction(json.dumps(record(number)).encode()) for number in (1, 2)
+    ]
