@@ -19,12 +19,12 @@ from bankfeeds.models import BankHost, Outage
 
 @admin.register(BankHost)
 class BankHostAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
-    list_display = ("name", "state", "opened_at", "feeds_waiting", "retry_at", "reason")
+    list_display = ("name", "state", "since", "feeds_waiting", "retry_at", "reason")
     list_filter = ("state",)
     search_fields = ("name",)
     actions = None
     fieldsets = (
-        (None, {"fields": ("name", "state", "opened_at", "reason", "failures")}),
+        (None, {"fields": ("name", "state", "since", "reason", "failures")}),
         ("While it is not called", {"fields": ("feeds_waiting", "pulls_waiting", "retry_at", "next_step")}),
         ("Outages", {"fields": ("outage_table",)}),
     )
@@ -38,6 +38,10 @@ class BankHostAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     def has_act_permission(self, request: HttpRequest, obj: Any, button: Button) -> bool:
         # Nobody changes a host's row by hand, so there is no right to change it: the act's own is asked for.
         return self.has_view_permission(request, obj) and request.user.has_perm(button.permission)
+
+    @admin.display(description="not reached since", ordering="opened_at")
+    def since(self, host: BankHost) -> str:
+        return _moment(host.opened_at) if host.opened_at else "–"
 
     @admin.display(description="feeds waiting")
     def feeds_waiting(self, host: BankHost) -> int:
@@ -62,7 +66,7 @@ class BankHostAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             (_moment(one.began_at), _moment(one.ended_at) if one.ended_at else "not yet", one.tries, one.sentence)
             for one in host.outages.all()[:10]
         ]  # fmt: skip
-        return table(("Began", "Ended", "Tried in vain", "Reason"), rows)
+        return table(("Began", "Ended", "Tries", "Reason"), rows)
 
 
 @admin.register(Outage)
