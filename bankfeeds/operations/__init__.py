@@ -27,9 +27,11 @@ from bankfeeds.operations.pulls import (
     start_pull,
 )
 from bankfeeds.operations.schedules import set_schedule
+from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
 
 __all__ = [
     "BadConnection",
+    "Compared",
     "NewConnection",
     "PullHeld",
     "PullInProgress",
@@ -39,6 +41,7 @@ __all__ = [
     "backfill",
     "begin_testing_if_ready",
     "close_connection",
+    "compare_export",
     "create_connection",
     "generate_csr",
     "install_certificate",
@@ -46,6 +49,7 @@ __all__ = [
     "prove_keys",
     "pull_now",
     "queue_due_pulls",
+    "record_validation_pack",
     "request_certificate",
     "resolve_finding",
     "resume_connection",
