@@ -12,6 +12,10 @@ class OnboardingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from bankfeeds.validation import customers
+        from onboarding.queries import customer_name
+
+        customers.register(customer_name)
         post_migrate.connect(ensure_schedules, sender=self)
 
 

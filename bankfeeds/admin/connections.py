@@ -20,13 +20,14 @@ from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations, queries
 from bankfeeds.admin import schedules
 from bankfeeds.admin.forms import ConnectionForm
+from bankfeeds.admin.validation import ValidationPages
 from bankfeeds.models import Account, Connection, Pull
 
 STATES = ("missing", "provisional", "final", "proven", "broken")
 
 
 @admin.register(Connection)
-class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
+class ConnectionAdmin(ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     list_display = ("label", "environment", "auth", "state", "account_count", "findings_open", "failing")
     list_filter = ("state", "environment", "auth")
     search_fields = ("label", "client_id")
@@ -34,7 +35,10 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     form = ConnectionForm
     fieldsets = (
         (None, {"fields": ("label", "environment", "state", "legal_hold", "failing", "not_before")}),
-        ("Feed", {"fields": ("account_table", "coverage", "last_pulls", "history_start", "older_days")}),
+        (
+            "Feed",
+            {"fields": ("account_table", "coverage", "validation", "last_pulls", "history_start", "older_days")},
+        ),
         ("Schedule", {"fields": ("schedule", "next_reading")}),
         (
             "Bank",
@@ -158,6 +162,13 @@ class ConnectionAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         for day in queries.day_rows(connection=connection):
             counts[day.state] += 1
         return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"
+
+    @admin.display(description="validation")
+    def validation(self, connection: Connection) -> SafeString:
+        return format_html(
+            '<a href="{}">Validation pack</a>: right, complete, nothing twice',
+            reverse("admin:bankfeeds_connection_validation", args=[connection.pk]),
+        )
 
     @admin.display(description="last pulls")
     def last_pulls(self, connection: Connection) -> SafeString:

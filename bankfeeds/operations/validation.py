@@ -21,6 +21,7 @@ from bankfeeds.validation import (
     make_pack,
     read_export,
 )
+from bankfeeds.validation.pack import MADE
 
 RIGHT = "bankfeeds.add_exportcomparison"
 
@@ -41,7 +42,7 @@ def record_validation_pack(*, pk: int, actor: Actor, now: datetime, reason: str 
     pack = make_pack(connection, now=now)
     with transaction.atomic():
         record(
-            verb="bankfeeds.validation_pack_made", actor=actor, subject=connection, now=now, reason=reason,
+            verb=MADE, actor=actor, subject=connection, now=now, reason=reason,
             data=pack.counts(),
         )  # fmt: skip
     return pack

@@ -11,6 +11,7 @@ from typing import Any
 
 from bankfeeds.models import Account, Line, LineId
 from bankfeeds.validation.export import Export, Row
+from bankfeeds.validation.judgement import in_digits
 from bankfeeds.validation.matching import Booked, match_day
 
 LISTED = 100
@@ -52,6 +53,24 @@ class Outcome:
         """Say whether file and ledger hold the same lines, and every row of the file was understood."""
         left = self.only_theirs + self.only_ours + self.differing + self.unread
         return self.rows > 0 and not left
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Return the counts as people read them."""
+        names = ("rows", "matched", "only_theirs", "only_ours", "differing", "unread", "elsewhere")
+        return {name: f"{getattr(self, name):,}" for name in names}
+
+    @property
+    def more_theirs(self) -> int:
+        return self.only_theirs - len(self.theirs)
+
+    @property
+    def more_ours(self) -> int:
+        return self.only_ours - len(self.ours)
+
+    @property
+    def more_differing(self) -> int:
+        return self.differing - len(self.differ)
 
     def data(self) -> dict[str, Any]:
         """Return what is kept beside the counts: line numbers of the file and ids, no text of either side."""
@@ -145,13 +164,16 @@ def _ledger(account: Account, outcome: Outcome) -> Iterator[tuple[date, list[Boo
     lines = Line.objects.filter(
         account=account, state="booked", as_of_date__range=(outcome.first_day, outcome.last_day)
     )
-    rows = lines.order_by("as_of_date", "pk").only(*_COLUMNS, "direction").iterator(chunk_size=2000)
+    rows = (
+        lines.order_by("as_of_date", "pk").only(*_COLUMNS, "direction", "currency").iterator(chunk_size=2000)
+    )
     for day, found in groupby(rows, key=lambda line: line.as_of_date):
         yield day, [_booked(line) for line in found]
 
 
 def _booked(line: Line) -> Booked:
-    signed = line.amount if line.direction == "CREDIT" else -line.amount
+    amount = in_digits(line.amount, line.currency)
+    signed = amount if line.direction == "CREDIT" else -amount
     return Booked(
         line.pk, line.transaction_id, line.as_of_date, signed, line.bank_reference, line.description
     )

@@ -79,6 +79,26 @@ class Export:
         """Return how many rows of this account the file has, understood or not."""
         return len(self.rows) + self.unread_count
 
+    @property
+    def more_unread(self) -> int:
+        return self.unread_count - len(self.unread)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Return how the file was understood, as people read it."""
+        orders = {
+            "day_first": "Day first",
+            "month_first": "Month first",
+            None: "Year first, or the month by name",
+        }
+        return {
+            "rows": f"{len(self.rows):,}",
+            "unread": f"{self.unread_count:,}",
+            "elsewhere": f"{self.elsewhere:,}",
+            "order": orders[self.order],
+            "mark": "A point" if self.mark == "." else "A comma",
+        }
+
 
 def read_export(content: bytes, choices: Choices) -> Export:
     """Return the rows of ``content``. Raises NotUnderstood where a person must say more, or the file is no such CSV."""

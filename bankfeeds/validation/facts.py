@@ -72,7 +72,7 @@ def _facts(account: Account, days: Sequence[Day], counted: Mapping[str, Mapping[
         days=len(days),
         proven=sum(day.state == "proven" for day in days),
         missing=_absent(days),
-        unproven=[_unproven(day) for day in days if day.state != "proven"][:DAYS_SHOWN],
+        unproven=[_unproven(day, account.currency) for day in days if day.state != "proven"][:DAYS_SHOWN],
         recounted=in_days == booked["n"] and _recounted(days, moved),
         foreign=_foreign(account, moved),
         surplus=_surplus(account),
@@ -104,8 +104,8 @@ def _absent(days: Sequence[Day]) -> int:
     return (days[-1].as_of_date - days[0].as_of_date).days + 1 - len(days)
 
 
-def _unproven(day: Day) -> UnprovenDay:
-    return UnprovenDay(day.pk, day.as_of_date, day.state, day.difference, day.rejected)
+def _unproven(day: Day, currency: str) -> UnprovenDay:
+    return UnprovenDay(day.pk, day.as_of_date, day.state, day.difference, day.rejected, currency)
 
 
 def _foreign(account: Account, moved: Mapping[Any, movements.Movements]) -> int:

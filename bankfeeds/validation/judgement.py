@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from bankfeeds.money import MINOR_DIGITS, exact
+from bankfeeds.money import MoneyError, exact
 
 
 class Verdict(StrEnum):
@@ -18,6 +18,10 @@ class Verdict(StrEnum):
     ASK = "ask"
     OPEN = "open"
     FAULT = "fault"
+
+    @property
+    def chip(self) -> str:
+        return {"clear": "good", "ask": "brass", "open": "quiet", "fault": "bad"}[self]
 
     @property
     def words(self) -> str:
@@ -38,6 +42,15 @@ class UnprovenDay:
     state: str
     difference: Decimal | None
     rejected: int
+    currency: str
+
+    @property
+    def words(self) -> str:
+        """Return what stands in the way of its proof, as far as it is known."""
+        said = [f"off by {money(self.difference, self.currency)}"] if self.difference else []
+        if self.rejected:
+            said.append(f"{count(self.rejected, 'record')} could not be taken")
+        return ", ".join(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +113,12 @@ class AccountFacts:
     def more_unproven(self) -> int:
         return self.days - self.proven - len(self.unproven)
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """Return the amounts and the number of lines as people read them."""
+        names = ("opening", "credits", "debits", "net", "closing", "difference")
+        return {name: self.text(getattr(self, name)) for name in names} | {"lines": f"{self.lines:,}"}
+
     def text(self, amount: Decimal | None) -> str:
         return "–" if amount is None else money(amount, self.currency)
 
@@ -156,7 +175,7 @@ class Pack:
     """All of one connection at ``at``."""
 
     label: str
-    holder: str
+    customer: str
     environment: str
     at: datetime
     accounts: Sequence[AccountFacts]
@@ -249,12 +268,15 @@ def questions(checks: Sequence[Check]) -> int:
 
 def money(amount: Decimal, currency: str) -> str:
     """Return an amount with the digits of its currency, in thousands, and its code; below zero with a minus sign."""
-    shown = exact(amount, currency) if currency in MINOR_DIGITS and _fits(amount, currency) else amount
-    return f"{shown:,f} {currency}".strip().replace("-", "−")
+    return f"{in_digits(amount, currency):,f} {currency}".strip().replace("-", "−")
 
 
-def _fits(amount: Decimal, currency: str) -> bool:
-    return amount == round(amount, MINOR_DIGITS[currency])
+def in_digits(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount with the digits of its currency; as it is where it has more, or the currency is not known."""
+    try:
+        return exact(amount, currency)
+    except MoneyError:
+        return amount
 
 
 def count(number: int, noun: str) -> str:

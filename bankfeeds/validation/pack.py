@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
+
+from audit import queries as audit
 from bankfeeds import queries
 from bankfeeds.models import Connection
 from bankfeeds.validation import duplicates, judgement
+from bankfeeds.validation.customers import customer_of
 from bankfeeds.validation.facts import account_facts
-from certificates import holders
+
+MADE = "bankfeeds.validation_pack_made"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """When a pack was last put on record, and by whom."""
+
+    at: datetime
+    by: str
+
+
+def last_made(connection: Connection) -> Made | None:
+    """Return who last made the pack of a connection; None: nobody has."""
+    entry = audit.history(connection).filter(verb=MADE).first()
+    if entry is None:
+        return None
+    people = get_user_model()._default_manager
+    person = people.filter(pk=entry.actor_key).first() if entry.actor_kind == "user" else None
+    return Made(entry.at, person.get_username() if person else f"{entry.actor_kind} {entry.actor_key}")
 
 
 def make_pack(connection: Connection, *, now: datetime) -> judgement.Pack:
@@ -22,10 +46,9 @@ def make_pack(connection: Connection, *, now: datetime) -> judgement.Pack:
     ]
     alike = duplicates.look_alikes(connection)
     findings = queries.open_findings(connection=connection).count()
-    where = holders.whereabouts(connection.scope)
     return judgement.Pack(
         label=connection.label,
-        holder=where.name if where else connection.label,
+        customer=customer_of(connection.pk),
         environment=str(connection.get_environment_display()),
         at=now,
         accounts=accounts,

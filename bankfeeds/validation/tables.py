@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from bankfeeds.validation.judgement import AccountFacts, Check, Pack
+from bankfeeds.validation.judgement import AccountFacts, Check, Pack, in_digits
 
 PACK_COLUMNS = ("connection", "made_at", "account", "check", "verdict", "value", "currency", "words")
 LOOK_ALIKE_COLUMNS = ("account", "day", "amount", "currency", "description", "lines", "transaction_ids")
@@ -22,7 +22,7 @@ def pack_csv(pack: Pack) -> Iterator[str]:
     for one in pack.accounts:
         for name, verdict, value, words in _figures(one):
             money = one.currency if isinstance(value, Decimal) else ""
-            yield _row((*head, one.masked, name, verdict, "" if value is None else value, money, words))
+            yield _row((*head, one.masked, name, verdict, _plain(value, one.currency), money, words))
     for check in (*pack.checks, pack.look_alikes):
         yield _row(
             (*head, "", check.name, check.verdict.words, check.found, "", f"{check.compared} {check.outcome}")
@@ -37,7 +37,17 @@ def look_alikes_csv(check: Check) -> Iterator[str]:
         idents = " ".join(one.ident for one in group.lines) + (
             f" and {group.more} more" if group.more else ""
         )
-        yield _row((group.account, group.day, group.amount, group.currency, group.text, group.count, idents))
+        yield _row(
+            (
+                group.account,
+                group.day,
+                in_digits(group.amount, group.currency),
+                group.currency,
+                group.text,
+                group.count,
+                idents,
+            )
+        )
     if check.more:
         yield _row(("", "", "", "", f"{check.more} more groups are not listed", "", ""))
 
@@ -79,6 +89,10 @@ def _figures(one: AccountFacts) -> Iterable[tuple[str, str, object, str]]:
         ("Known through", "", one.through, ""),
         ("Proven through", "", one.proven_through, ""),
     )
+
+
+def _plain(value: object, currency: str) -> object:
+    return in_digits(value, currency) if isinstance(value, Decimal) else "" if value is None else value
 
 
 def _row(cells: Iterable[object]) -> str:

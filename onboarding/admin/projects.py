@@ -9,12 +9,14 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from audit.recording import Actor
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
+from bankfeeds.validation import last_made
 from onboarding import operations, queries
 from onboarding.admin.acts import RefusalsAsMessages, ShowsOnce, become
 from onboarding.admin.project_buttons import PROJECT_BUTTONS, STEP_BUTTONS
@@ -105,6 +107,7 @@ class ProjectAdmin(RefusalsAsMessages, ShowsOnce, ReadOnlyAdmin, ModelAdmin):
                 for step in page.steps
             ]
             context["transition_buttons"] = self._links(request, project, PROJECT_BUTTONS)
+            context |= _pack(request, project)
         response: HttpResponse = super(TransitionAdmin, self).change_view(
             request, object_id, form_url, context
         )
@@ -147,6 +150,14 @@ class PortalLinkAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             warning="The page behind it is gone at once. The next mail brings a new link.",
         ),
     )
+
+
+def _pack(request: HttpRequest, project: Project) -> dict[str, Any]:
+    """Return where the validation pack of the project's feed is, and who last made it."""
+    if project.connection is None or not request.user.has_perm("bankfeeds.view_connection"):
+        return {}
+    address = reverse("admin:bankfeeds_connection_validation", args=[project.connection.pk])
+    return {"pack_url": address, "pack_made": last_made(project.connection)}
 
 
 def _falls(project: Project, number: int) -> str:

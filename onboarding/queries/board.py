@@ -225,3 +225,11 @@ def _next_action(step: Step, items: tuple[ItemLine, ...]) -> str:
         return ""
     lacking = next((line for line in items if not line.present), None)
     return f"{lacking.provider}: {lacking.name}" if lacking else "Complete the step"
+
+
+def customer_name(connection_id: int) -> str:
+    """Return the name of the customer whose project a connection is attached to; nothing, if it is to none."""
+    project = (
+        Project.objects.filter(connection=connection_id).select_related("customer").order_by("-pk").first()
+    )
+    return project.customer.name if project else ""
