@@ -66,6 +66,7 @@ class CompareForm(forms.Form):
 
     def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["file"].one_of_two = True  # type: ignore[attr-defined]  # or the one looked at: not optional
         self.fields["account"].queryset = connection.accounts.order_by("number")  # type: ignore[attr-defined]
 
     def clean_account(self) -> Account:

@@ -276,7 +276,7 @@ def in_digits(amount: Decimal, currency: str) -> Decimal:
     try:
         return exact(amount, currency)
     except MoneyError:
-        return amount
+        return amount.normalize() + 0
 
 
 def count(number: int, noun: str) -> str:

@@ -40,7 +40,8 @@ def test_a_proven_account_can_be_shown(books: Books) -> None:
     assert (one.days, one.proven, one.missing, one.recounted, one.exact) == (2, 2, 0, True, True)
     assert (one.first_line, one.last_line, one.through) == (FIRST, date(2026, 6, 2), date(2026, 6, 2))
     assert pack.sentence == (
-        "Ready to show to the customer: 1 account, 4 lines, every day from 1 Jun 2026 to 2 Jun 2026 proven, nothing twice."
+        "Ready to show to the customer: 1 account, 4 lines, every day from 1 Jun 2026 "
+        "to 2 Jun 2026 proven, nothing twice."
     )
     assert pack.remarks == ["Not every account has been compared with the customer's own export yet."]
 
@@ -50,7 +51,7 @@ def test_everything_in_the_way_is_named(books: Books) -> None:
     Day.objects.filter(as_of_date=FIRST).update(state="broken", difference="12.50", rejected=1)
     Day.objects.filter(as_of_date=FIRST + timedelta(days=1)).delete()
     RejectedLine.objects.create(
-        account=books.account, pull=books.pull, window_start=FIRST, window_end=FIRST, reason="x", raw="", page=1, index=0,
+        account=books.account, pull=books.pull, window_start=FIRST, window_end=FIRST, reason="x", page=1, index=0,
     )  # fmt: skip
     Finding.objects.create(
         connection=books.connection, kind="gave_up", key="x", sentence="Given up.", opened_at=books.now
