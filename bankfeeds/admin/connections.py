@@ -37,7 +37,16 @@ class ConnectionAdmin(ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmi
         (None, {"fields": ("label", "environment", "state", "legal_hold", "failing", "not_before")}),
         (
             "Feed",
-            {"fields": ("account_table", "coverage", "validation", "last_pulls", "history_start", "older_days")},
+            {
+                "fields": (
+                    "account_table",
+                    "coverage",
+                    "validation",
+                    "last_pulls",
+                    "history_start",
+                    "older_days",
+                )
+            },
         ),
         ("Schedule", {"fields": ("schedule", "next_reading")}),
         (
