@@ -22,7 +22,7 @@ _POINT = "instr(amount, '.')"
 _DIGITS = f"CASE {_POINT} WHEN 0 THEN 0 ELSE length(amount) - {_POINT} END"
 _PLACES = f"CASE {_POINT} WHEN 0 THEN 0 ELSE CAST(substr(substr(amount, {_POINT} + 1) || '0000', 1, 4) AS INTEGER) END"
 _SQLITE = f"""SELECT CAST(as_of_date AS TEXT), direction, currency, count(*), max({_DIGITS}),
-    sum(CAST(amount AS INTEGER) / {_HALF}), sum(CAST(amount AS INTEGER) % {_HALF}), sum({_PLACES}),
+    sum(CAST(amount AS INTEGER) / {_HALF}), sum(CAST(amount AS INTEGER) %% {_HALF}), sum({_PLACES}),
     sum(amount GLOB '*[^0-9.]*' OR amount GLOB '*.*.*' OR amount GLOB '.*' OR {_DIGITS} > {_MOST_PLACES}
         OR CAST(amount AS INTEGER) > 999999999999999999)
     FROM {Line._meta.db_table}
