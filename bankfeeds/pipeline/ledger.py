@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
+from bankfeeds.money import exact
 from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.diff import Known, Pair
@@ -173,14 +173,9 @@ def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
 def content(line: Line) -> dict[str, object]:
     """Return a booked line's facts as JSON values, amounts and dates as text."""
     found = {name: getattr(line, name) for name in FACTS}
-    return {
-        name: value.isoformat()
-        if isinstance(value, date)
-        else str(value)
-        if isinstance(value, Decimal)
-        else value
-        for name, value in found.items()
-    }
+    # With the digits of its currency, whatever the database gives back.
+    found["amount"] = format(exact(line.amount, line.currency), "f")
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in found.items()}
 
 
 def _by_id(pair: Pair) -> str:
