@@ -106,7 +106,7 @@ class PaperBank:
 
     def _transactions(self, asked: dict[str, str]) -> bytes:
         if "relativeDateType" in asked:
-            rows = self.intraday
+            rows = [row for row in self.intraday if row["account"]["accountId"] == asked["accountIds"]]
         else:
             start, end = date.fromisoformat(asked["startDate"]), date.fromisoformat(asked["endDate"])
             rows = [
