@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from bankfeeds.models import Account, BalanceObservation, Day, Line, ProvisionalLine, Pull
 from bankfeeds.models.finding import FindingKind
+from bankfeeds.money import exact
 from bankfeeds.pipeline import movements, reconcile
 from bankfeeds.pipeline.arbitrate import Stated
 from bankfeeds.pipeline.findings import Cause, finding_key
@@ -123,7 +125,7 @@ def prove(
     for day, observation in _observations(account, min(rows), max(rows)).items():
         if day in rows:
             _state_balances(rows[day], observation, account)
-    judged = reconcile.judge(_facts(row) for row in rows.values())
+    judged = reconcile.judge(_facts(row, account.currency) for row in rows.values())
     for judgement in judged:
         row = rows[judgement.as_of_date]
         if (
@@ -209,14 +211,18 @@ def _says_nothing(row: Day) -> bool:
     return not (row.stated or row.lines or row.rejected)
 
 
-def _facts(row: Day) -> DayFacts:
+def _facts(row: Day, currency: str) -> DayFacts:
+    def told(amount: Decimal) -> Decimal:
+        # With the digits of the currency, for the sentences: a database gives back as many as its column has.
+        return exact(amount, currency) if currency and not row.foreign else amount
+
     return DayFacts(
         as_of_date=row.as_of_date,
-        credits=row.credits,
-        debits=row.debits,
+        credits=told(row.credits),
+        debits=told(row.debits),
         lines=row.lines,
-        opening=row.opening if row.stated else None,
-        closing=row.closing if row.stated else None,
+        opening=told(row.opening) if row.stated and row.opening is not None else None,
+        closing=told(row.closing) if row.stated and row.closing is not None else None,
         rejected=row.rejected,
         foreign=row.foreign,
     )

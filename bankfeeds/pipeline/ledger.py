@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
@@ -172,16 +171,11 @@ def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
 
 
 def content(line: Line) -> dict[str, object]:
-    """Return a booked line's facts as JSON values, dates and the amount (with its currency's digits) as text."""
-    found = {name: getattr(line, name) for name in FACTS} | {"amount": exact(line.amount, line.currency)}
-    return {
-        name: value.isoformat()
-        if isinstance(value, date)
-        else str(value)
-        if isinstance(value, Decimal)
-        else value
-        for name, value in found.items()
-    }
+    """Return a booked line's facts as JSON values, amounts and dates as text."""
+    found = {name: getattr(line, name) for name in FACTS}
+    # With the digits of its currency, whatever the database gives back.
+    found["amount"] = format(exact(line.amount, line.currency), "f")
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in found.items()}
 
 
 def _by_id(pair: Pair) -> str:

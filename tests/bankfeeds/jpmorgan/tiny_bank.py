@@ -95,13 +95,14 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """An answer. `cut` ends the connection after that many bytes of the body."""
+    """An answer. `cut` ends the connection after that many bytes; `times`: how often the body is sent in a row."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     chunked: bool = False
+    times: int = 1
 
 
 def said(content: object, status: int = 200, **headers: str) -> Said:
@@ -198,15 +199,16 @@ def _handler(bank: TinyBank) -> type[http.server.BaseHTTPRequestHandler]:
             if said.chunked:
                 self.send_header("Transfer-Encoding", "chunked")
             else:
-                self.send_header("Content-Length", str(len(said.body)))
+                self.send_header("Content-Length", str(len(said.body) * said.times))
             self.end_headers()
             body = said.body if said.cut is None else said.body[: said.cut]
-            if said.chunked:
-                self.wfile.write(f"{len(said.body):x}\r\n".encode() + body)
-                if said.cut is None:
-                    self.wfile.write(b"\r\n0\r\n\r\n")
-            else:
-                self.wfile.write(body)
+            for number in range(said.times):
+                if said.chunked:
+                    self.wfile.write(f"{len(said.body):x}\r\n".encode() + body)
+                    if said.cut is None:
+                        self.wfile.write(b"\r\n0\r\n\r\n" if number == said.times - 1 else b"\r\n")
+                else:
+                    self.wfile.write(body)
             if said.cut is not None:
                 self.close_connection = True
 
