@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from bankfeeds.expectation import day_words, moment_words
 from bankfeeds.models import Account, Day, Pull
-from bankfeeds.money import exact
+from bankfeeds.money import MoneyError, exact
 
 ONE = timedelta(days=1)
 TOLD = Q(stated=True) | Q(lines__gt=0) | Q(rejected__gt=0)
@@ -197,5 +197,8 @@ def _doubt(stuck: date | None, hole: date | None, culprit: Mapping[str, Any] | N
 
 
 def _amount(amount: Decimal, currency: str) -> str:
-    shown = abs(exact(amount, currency) if currency else amount.normalize() + 0)
+    try:
+        shown = abs(exact(amount, currency))
+    except MoneyError:  # unknown currency: a sentence about one odd row must not stop the judging of all
+        shown = abs(amount.normalize() + 0)
     return f"{shown:,f} {currency}".strip()

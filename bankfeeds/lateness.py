@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,6 +74,21 @@ def late_days(
                 found[pk] = (connection, day, at)
     idle = _idle(found)
     return {pk: one for pk, one in found.items() if pk not in idle}
+
+
+def oldest_proven(accounts: Collection[int]) -> datetime | None:
+    """Return the earliest of the accounts' newest proven days (midnight UTC); None where one has none."""
+    own = Day.objects.filter(account=OuterRef("pk"), state="proven").order_by("-as_of_date")
+    rows = (
+        Account.objects.filter(pk__in=accounts)
+        .order_by()
+        .annotate(newest=Subquery(own.values("as_of_date")[:1]))
+    )
+    days = list(rows.values_list("newest", flat=True))
+    known = [day for day in days if day is not None]
+    if not days or len(known) < len(days):
+        return None
+    return datetime.combine(min(known), time(), tzinfo=UTC)
 
 
 def _expected(now: datetime, connections: Collection[int] | None) -> dict[int, tuple[date, datetime]]:

@@ -21,8 +21,8 @@ from bankfeeds import operations, queries
 from bankfeeds.admin import schedules
 from bankfeeds.admin.forms import ConnectionForm
 from bankfeeds.admin.health import FeedHealthPages
-from bankfeeds.freshness import freshness_of
 from bankfeeds.admin.validation import ValidationPages
+from bankfeeds.freshness import freshness_of
 from bankfeeds.models import Account, Connection, Pull
 
 STATES = ("missing", "provisional", "final", "proven", "broken")

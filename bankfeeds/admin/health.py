@@ -47,7 +47,7 @@ class FeedHealthPages:
         page = Paginator(everyone, FEEDS_A_PAGE).get_page(request.GET.get("page"))
         rows = [looks.feed_line(row) for row in health.feed_rows(list(page), now=now)]
         counts = looks.standing_counts(everyone)
-        context = self._context(request, "Feed health", page=page, rows=rows, counts=counts)
+        context = self._context(request, "Health of all feeds", page=page, rows=rows, counts=counts)
         return TemplateResponse(request, "admin/bankfeeds/health/feeds.html", context)
 
     def health_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -63,8 +63,7 @@ class FeedHealthPages:
         views = [looks.account_view(connection, one, now=now) for one in found]
         context = self._context(
             request,
-            "Feed health",
-            subtitle=connection.label,
+            f"Health of {connection.label}",
             connection=connection,
             accounts=views,
             page=page,
@@ -88,4 +87,4 @@ class FeedHealthPages:
 
     def _context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         site = self.admin_site  # type: ignore[attr-defined]
-        return {**site.each_context(request), "title": title, "opts": Connection._meta, **more}
+        return {**site.each_context(request), "title": title, "content_title": title, **more}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from django.urls import reverse
 
@@ -82,13 +83,17 @@ class Balance:
 
 
 def heat(days: Mapping[date, DayFacts], *, today: date) -> Heat:
-    """Return the year up to today. Days before the feed began, and today while it is unread, stand for nothing."""
+    """Return the year up to today.
+
+    Days before the first of which the bank told anything stand for nothing, and so does today while it is unread.
+    """
     shape = charts.calendar(first=today - YEAR, last=today)
-    begun = min(days, default=today)
+    told = (day for day, facts in days.items() if facts.lines or facts.rejected or facts.closing is not None)
+    begun = min(told, default=today)
     cells, counts, months = [], Counter[str](), dict[date, Counter[str]]()
     for cell in shape.cells:
         facts = days.get(cell.day)
-        outside = facts is None and (cell.day < begun or cell.day == today)
+        outside = cell.day < begun or (cell.day == today and facts is None)
         state = "outside" if outside else facts.state if facts else "missing"
         cells.append(HeatCell(cell, state, _cell_words(cell.day, state, facts), _url(facts)))
         if not outside:
@@ -141,10 +146,14 @@ def balance(days: Mapping[date, DayFacts], currency: str, *, today: date) -> Bal
         said = f"Last {last_said}; lowest {low_said}, highest {high_said}."
     rows = [
         Row(day_words(day), _url(facts), DayState(facts.state).label, facts.lines,
-            amount_text(facts.closing, currency) if facts.closing is not None else "–")
+            _money(facts.closing, currency) if facts.closing is not None else "–")
         for day, facts in shown.items()
     ]  # fmt: skip
     return Balance(shape, [charts.short(tick) for tick in shape.ticks], _dates(first, today), said, rows)
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return format(Decimal(amount_text(amount, currency)), ",f")
 
 
 def _latest(values: Mapping[date, object], key: object) -> date:
@@ -154,7 +163,7 @@ def _latest(values: Mapping[date, object], key: object) -> date:
 def _cell_words(day: date, state: str, facts: DayFacts | None) -> str:
     said = f"{day:%a} {day_words(day)}: "
     if state == "outside":
-        return said + "not part of the feed yet"
+        return said + "nothing known, and nothing awaited"
     said += MEANINGS[state].lower()
     if facts and facts.lines:
         said += f", {facts.lines:,} line{_s(facts.lines)}"
