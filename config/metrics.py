@@ -66,6 +66,10 @@ def expose(*, now: datetime) -> Iterator[str]:
                   [({"host": one.name}, one.feeds) for one in outages])  # fmt: skip
     yield _family("worker_heartbeat_timestamp_seconds", "When a worker last executed something; 0: never.",
                   [({}, _instant(last_heartbeat()))])  # fmt: skip
+    yield from _late_feeds(now)
+
+
+def _late_feeds(now: datetime) -> Iterator[str]:
     late = late_days(now=now)
     yield _family("feed_accounts_late", "Accounts whose last business day is due and not proven.",
                   [({}, len(late))])  # fmt: skip

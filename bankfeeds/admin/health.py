@@ -41,18 +41,18 @@ class FeedHealthPages:
 
     def feeds_view(self, request: HttpRequest) -> HttpResponse:
         """Show all feeds, those in trouble first."""
-        self._check_view(request)
+        self._check_may_view(request)
         now = timezone.now()
         everyone = health.standings(now=now)
         page = Paginator(everyone, FEEDS_A_PAGE).get_page(request.GET.get("page"))
         rows = [looks.feed_line(row) for row in health.feed_rows(list(page), now=now)]
         counts = looks.standing_counts(everyone)
-        context = self._context(request, "Health of all feeds", page=page, rows=rows, counts=counts)
+        context = self._health_page(request, "Health of all feeds", page=page, rows=rows, counts=counts)
         return TemplateResponse(request, "admin/bankfeeds/health/feeds.html", context)
 
     def health_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show how one feed is, account by account."""
-        self._check_view(request)
+        self._check_may_view(request)
         connection: Connection | None = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if connection is None:
             raise Http404
@@ -61,7 +61,7 @@ class FeedHealthPages:
         page = Paginator(accounts, ACCOUNTS_A_PAGE).get_page(request.GET.get("page"))
         found = health.account_healths(connection, list(page), now=now)
         views = [looks.account_view(connection, one, now=now) for one in found]
-        context = self._context(
+        context = self._health_page(
             request,
             f"Health of {connection.label}",
             connection=connection,
@@ -81,10 +81,10 @@ class FeedHealthPages:
 
     health_link.short_description = "health"  # type: ignore[attr-defined]
 
-    def _check_view(self, request: HttpRequest) -> None:
+    def _check_may_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
 
-    def _context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
+    def _health_page(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         site = self.admin_site  # type: ignore[attr-defined]
         return {**site.each_context(request), "title": title, "content_title": title, **more}

@@ -140,8 +140,7 @@ def balance(days: Mapping[date, DayFacts], currency: str, *, today: date) -> Bal
     if values:
         low, high, last = (f(values, key=lambda day: (values[day], day)) for f in (min, max, _latest))
         low_said, high_said, last_said = (
-            f"{amount_text(values[day], currency)} {currency} on {day_words(day)}"
-            for day in (low, high, last)
+            f"{_money(values[day], currency)} {currency} on {day_words(day)}" for day in (low, high, last)
         )
         said = f"Last {last_said}; lowest {low_said}, highest {high_said}."
     rows = [
