@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 
+from bankfeeds.freshness import Freshness, freshness_of
 from bankfeeds.hosts import addresses, waiting
 from bankfeeds.models import (
     Account,
@@ -137,53 +139,30 @@ def day_rows(*, connection: Connection) -> list[Day]:
     return found
 
 
+def newest_pulls(accounts: Collection[int] | QuerySet[Any, Any], *, ended: bool = False) -> QuerySet[Pull]:
+    """Return the newest pull of each account; with ``ended``, the newest that nobody waits for or works on."""
+    own = Pull.objects.filter(account=OuterRef("pk")).order_by("-requested_at", "-pk")
+    if ended:
+        own = own.exclude(state__in=["queued", "fetching"])
+    newest = (
+        Account.objects.filter(pk__in=accounts).order_by().annotate(newest=Subquery(own.values("pk")[:1]))
+    )
+    return Pull.objects.filter(pk__in=newest.values("newest")).order_by()
+
+
 def failing_connections() -> dict[int, str]:
     """Return the connections whose newest pull of some account failed or is held: key of the connection, reason."""
+    accounts = Account.objects.filter(connection__state__in=PULLABLE).order_by().values("pk")
+    newest = newest_pulls(accounts, ended=True).filter(state__in=["failed", "held"])
     found: dict[int, str] = {}
-    newest = Pull.objects.exclude(state__in=["queued", "fetching"]).order_by(
-        "account", "-requested_at", "-pk"
-    )
-    seen: set[int] = set()
-    for pull in newest.filter(account__connection__state__in=PULLABLE).select_related("account__connection"):
-        if pull.account_id in seen:
-            continue
-        seen.add(pull.account_id)
-        if pull.state in {"failed", "held"}:
-            found.setdefault(pull.account.connection_id, pull.reason)
+    for pull in newest.select_related("account").order_by("account"):
+        found.setdefault(pull.account.connection_id, pull.reason)
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """How up to date an account is. ``through``: the last day read; ``gaps``: days missing before it."""
-
-    account_id: int
-    through: date | None
-    proven_through: date | None
-    last_booked_at: datetime | None
-    gaps: int
 
 
 def freshness(account: Account) -> Freshness:
     """Return how far an account's days are known without a gap, and how far proven."""
-    rows = list(
-        Day.objects.filter(account=account)
-        .exclude(state__in=["missing", "provisional"])
-        .order_by("as_of_date")
-        .values_list("as_of_date", "state")
-    )
-    through = proven = None
-    gaps = 0
-    for day, state in rows:
-        if through is not None and day != through + timedelta(days=1):
-            gaps += (day - through).days - 1
-        through = day
-        if state == "proven" and gaps == 0:
-            proven = day
-    booked = Pull.objects.filter(account=account, state="booked").aggregate(at=Max("finished_at"))["at"]
-    return Freshness(
-        account_id=account.pk, through=through, proven_through=proven, last_booked_at=booked, gaps=gaps
-    )
+    return freshness_of([account.pk])[account.pk]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +229,7 @@ def feed_evidence(connection: Connection, *, now: datetime) -> FeedEvidence:
         days_total=len(days),
         days_proven=states.count("proven"),
         days_broken=states.count("broken"),
-        days_missing=sum(freshness(account).gaps for account in connection.accounts.all()),
+        days_missing=sum(one.gaps for one in freshness_of(_keys(connection)).values()),
         open_findings=open_findings(connection=connection).count(),
         duplicates=duplicates(connection),
         reason=failing,
@@ -285,6 +264,10 @@ def orphans() -> int:
         Exists(pulls.filter(pk=OuterRef("first_pull_id"))),
     )
     return lines.count() + ids.count()
+
+
+def _keys(connection: Connection) -> list[int]:
+    return list(connection.accounts.values_list("pk", flat=True))
 
 
 def _repeated_without_writing(connection: Connection) -> bool:

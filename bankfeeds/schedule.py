@@ -21,7 +21,7 @@ from audit.recording import Actor, record
 from bankfeeds import queries
 from bankfeeds.models import BalanceObservation, Connection, Day, Heartbeat, Pull, RawPage
 from bankfeeds.models.pull import PullKind
-from bankfeeds.operations import dispatch
+from bankfeeds.operations import dispatch, judge_late_feeds
 
 
 def tick(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
@@ -32,6 +32,7 @@ def tick(*, today: date, actor: Actor, now: datetime) -> list[Pull]:
         for pull in due:
             ring("bankfeeds.tasks.pull_account", str(pull.pk))
         dispatch.mark_rung(pulls=due, now=now)
+    judge_late_feeds(actor=actor, now=now)  # last: whatever it meets, the workers were called
     return due
 
 

@@ -1,4 +1,5 @@
-"""``/metrics``: when certificates end and whether anybody would notice, in Prometheus' text format 0.0.4.
+"""``/metrics``: when certificates end, how many feeds are late and whether anybody would notice, in Prometheus' text
+format 0.0.4.
 
 Off until METRICS_TOKEN is set, and not there for whoever does not show it. No customer's name is in it: keys are
 named by number. An instant that never was is 0.
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found
 
 from bankfeeds.hosts.outages import host_states, standstills
+from bankfeeds.lateness import late_days, oldest_proven
 from bankfeeds.queries import last_heartbeat
 from certificates import queries, watch
 
@@ -64,6 +66,16 @@ def expose(*, now: datetime) -> Iterator[str]:
                   [({"host": one.name}, one.feeds) for one in outages])  # fmt: skip
     yield _family("worker_heartbeat_timestamp_seconds", "When a worker last executed something; 0: never.",
                   [({}, _instant(last_heartbeat()))])  # fmt: skip
+    yield from _late_feeds(now)
+
+
+def _late_feeds(now: datetime) -> Iterator[str]:
+    late = late_days(now=now)
+    yield _family("feed_accounts_late", "Accounts whose last business day is due and not proven.",
+                  [({}, len(late))])  # fmt: skip
+    yield _family("feed_late_oldest_proven_timestamp_seconds",
+                  "Newest proven day of the late account that is furthest behind; 0: none is late or it has none.",
+                  [({}, _instant(oldest_proven(late)))])  # fmt: skip
 
 
 @sensitive_variables()

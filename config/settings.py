@@ -193,6 +193,8 @@ PULLS_PER_TICK = env.int("PULLS_PER_TICK", default=200)
 # How often all workers together call one host of the bank: a rate, and how many calls may come at once. 0: no limit.
 BANK_CALLS_PER_SECOND = env.float("BANK_CALLS_PER_SECOND", default=50.0)
 BANK_CALL_BURST = env.int("BANK_CALL_BURST", default=100)
+# How long after the expected time a feed may lack its proven day before it is called late.
+LATE_AFTER = timedelta(hours=env.int("LATE_AFTER_HOURS", default=4))
 
 QUEUE_BROKER = env.str("QUEUE_BROKER", default="orm")  # orm | redis; the rows decide what is due, either way
 Q_CLUSTER: dict[str, Any] = {

@@ -20,18 +20,30 @@ from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations, queries
 from bankfeeds.admin import schedules
 from bankfeeds.admin.forms import ConnectionForm
+from bankfeeds.admin.health import FeedHealthPages
 from bankfeeds.admin.validation import ValidationPages
+from bankfeeds.freshness import freshness_of
 from bankfeeds.models import Account, Connection, Pull
 
 STATES = ("missing", "provisional", "final", "proven", "broken")
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
-    list_display = ("label", "environment", "auth", "state", "account_count", "findings_open", "failing")
+class ConnectionAdmin(FeedHealthPages, ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
+    list_display = (
+        "label",
+        "environment",
+        "auth",
+        "state",
+        "account_count",
+        "findings_open",
+        "failing",
+        "health_link",
+    )
     list_filter = ("state", "environment", "auth")
     search_fields = ("label", "client_id")
     actions = None
+    list_before_template = "admin/bankfeeds/health/list_top.html"
     form = ConnectionForm
     fieldsets = (
         (None, {"fields": ("label", "environment", "state", "legal_hold", "failing", "not_before")}),
@@ -39,6 +51,7 @@ class ConnectionAdmin(ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmi
             "Feed",
             {
                 "fields": (
+                    "health_link",
                     "account_table",
                     "coverage",
                     "validation",
@@ -145,13 +158,15 @@ class ConnectionAdmin(ValidationPages, TransitionAdmin, ReadOnlyAdmin, ModelAdmi
 
     @admin.display(description="accounts")
     def account_table(self, connection: Connection) -> SafeString:
+        accounts = list(connection.accounts.all())
+        known = freshness_of([account.pk for account in accounts])
         rows = [
             (_link("account", account.pk, account.masked), account.currency or "–", fresh.through or "nothing yet",
              fresh.proven_through or "nothing yet", fresh.gaps)
-            for account in connection.accounts.all()
-            for fresh in [queries.freshness(account)]
+            for account in accounts
+            for fresh in [known[account.pk]]
         ]  # fmt: skip
-        return table(("Account", "Currency", "Known through", "Proven through", "Missing days"), rows)
+        return table(("Account", "Currency", "Known through", "Complete to", "Missing days"), rows)
 
     @admin.display(description="earlier history")
     def older_days(self, connection: Connection) -> SafeString | str:
@@ -232,7 +247,7 @@ class AccountAdmin(ReadOnlyAdmin, ModelAdmin):
         if fresh.through is None:
             return "nothing yet"
         age = (timezone.now().date() - fresh.through).days
-        return f"through {fresh.through} ({age} days ago), proven through {fresh.proven_through or '–'}"
+        return f"through {fresh.through} ({age} days ago), complete to {fresh.proven_through or '–'}"
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString:

@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 
 from audit.transitions import ReadOnlyAdmin
 from bankfeeds.admin.connections import table
+from bankfeeds.admin.day_doubts import lacks
 from bankfeeds.bai import describe
 from bankfeeds.models import BalanceObservation, Day, Line, RejectedLine
 from bankfeeds.reports import amount_text
@@ -46,9 +47,13 @@ class DayAdmin(_Ledger):
     list_filter = (SPAN, "state", "reopened", "account__connection")
     search_fields = ("account__connection__label",)
     fields = (
-        "connection", "account", "as_of_date", "state", "reopened", "opened_with", "came_in", "went_out", "closed_with",
-        "off_by", "stated", "lines", "rejected", "foreign", "read_at", "pull",
+        "connection", "account", "as_of_date", "state", "lacking", "reopened", "opened_with", "came_in", "went_out",
+        "closed_with", "off_by", "stated", "lines", "rejected", "foreign", "read_at", "pull",
     )  # fmt: skip
+
+    @admin.display(description="lacks")
+    def lacking(self, day: Day) -> SafeString:
+        return lacks(day)
 
     @admin.display(description="opening")
     def opened_with(self, day: Day) -> str:

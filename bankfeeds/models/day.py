@@ -51,7 +51,15 @@ class Day(models.Model):
                 name="bankfeeds_day_proof",
             ),
         ]
-        indexes = [models.Index(fields=["state", "as_of_date"], name="bankfeeds_day_by_state")]
+        indexes = [
+            models.Index(fields=["state", "as_of_date"], name="bankfeeds_day_by_state"),
+            # Few of the days of years: the next one to prove is found without walking past the proven ones.
+            models.Index(
+                fields=["account", "as_of_date"],
+                condition=models.Q(state__in=["missing", "provisional", "final", "broken"]),
+                name="bankfeeds_day_unproven",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account} {self.as_of_date}"

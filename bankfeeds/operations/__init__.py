@@ -19,6 +19,7 @@ from bankfeeds.operations.dispatch import queue_due_pulls
 from bankfeeds.operations.findings import accept_finding, resolve_finding
 from bankfeeds.operations.hosts import call_host_again, tell_of_outages
 from bankfeeds.operations.keys import prove_keys
+from bankfeeds.operations.lateness import judge_late_feeds
 from bankfeeds.operations.pulls import (
     PullHeld,
     PullInProgress,
@@ -47,6 +48,7 @@ __all__ = [
     "create_connection",
     "generate_csr",
     "install_certificate",
+    "judge_late_feeds",
     "pause_connection",
     "prove_keys",
     "pull_now",

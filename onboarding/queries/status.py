@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from bankfeeds import health as feeds
 from onboarding import checklist, clock, evidence, links
 from onboarding.calendars import add_business_days
 from onboarding.forecast import Forecast
@@ -17,6 +18,8 @@ from onboarding.queries.history import Event, history
 
 WRITE_AGAIN_AFTER = 5
 """Business days after which the customer hears from us even if nothing has changed."""
+VALIDATION = 6
+"""The number of the step in which the data is checked; its line tells how far the data is complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +215,17 @@ def _line(project: Project, step: Step, *, now: datetime) -> StepLine:
         held=timing.held_words(step, page="customer", now=now)
         if step.is_open and project.state != "cancelled"
         else "",
-        note=step.note if step.state in ("returned", "reopened") else "",
+        note=_note(project, step),
     )
+
+
+def _note(project: Project, step: Step) -> str:
+    if step.state in ("returned", "reopened"):
+        return str(step.note)
+    if step.number == VALIDATION and project.state in ("validation", "live"):
+        complete = feeds.complete_to(project.connection) if project.connection else None
+        return f"Your data is complete to {complete.day} {complete:%B %Y}." if complete else ""
+    return ""
 
 
 def _words(step: Step) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from bankfeeds.models import BankHost, Heartbeat, Outage
 from certificates import operations
 from certificates.models import Approval, MonitorRun, NoticeMail
 from config import metrics
+from tests.bankfeeds.test_lateness import DUE, LATE, feed
 from tests.certificates.conftest import install, issuing, request_key, root
 
 __all__ = ["install", "issuing", "request_key", "root"]
@@ -57,9 +58,21 @@ def test_every_figure(install: Any, now: datetime, actor: Actor) -> None:
         f'lockkeeper_bank_outage_begin_timestamp_seconds{{host="api.bank.example:443"}} {at - 60}',
         'lockkeeper_bank_outage_feeds_waiting{host="api.bank.example:443"} 0',
         f"lockkeeper_worker_heartbeat_timestamp_seconds {at - 60}",
+        "lockkeeper_feed_accounts_late 0",
+        "lockkeeper_feed_late_oldest_proven_timestamp_seconds 0",
     ]
     later = "".join(metrics.expose(now=now + timedelta(days=1)))
     assert "lockkeeper_approvals_waiting 0\n" in later
+
+
+def test_late_feeds_are_counted_with_the_one_furthest_behind(db: None) -> None:
+    feed("pppp", last=DUE - timedelta(days=1))
+    feed("pppp", last=DUE - timedelta(days=4))
+    feed("pppp")
+    text = "".join(metrics.expose(now=LATE))
+    furthest = int(datetime(2026, 5, 29, tzinfo=UTC).timestamp())
+    assert "lockkeeper_feed_accounts_late 2\n" in text
+    assert f"lockkeeper_feed_late_oldest_proven_timestamp_seconds {furthest}\n" in text
 
 
 def test_what_never_was_is_zero(install: Any, now: datetime) -> None:

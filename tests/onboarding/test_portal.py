@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.models import AuditEntry
 from audit.recording import Actor
+from bankfeeds.models import Day
 from onboarding import operations
 from onboarding.models import HandOver, PortalCode, PortalLink, Project, Step
 from tests.onboarding.stages import ADMIN_EMAIL, MANAGER_EMAIL, OPERATOR_EMAIL, STAGES, Stage, bring_to
@@ -230,6 +231,17 @@ def test_the_confirmation_takes_a_code_that_can_be_pasted(client: Client, at: An
     assert 'autocomplete="one-time-code"' in field[0]
     assert 'inputmode="numeric"' in field[0]
     assert "onpaste" not in html
+
+
+@pytest.mark.parametrize(("stage", "said"), [("confirm", True), ("live", True), ("bank", False)])
+def test_the_step_that_checks_the_data_says_how_far_it_is_complete(
+    client: Client, at: Any, stage: str, said: bool
+) -> None:
+    html = page(client, bring_to(stage, now=at))
+    day = Day.objects.order_by("-as_of_date").values_list("as_of_date", flat=True).first()
+    told = f"Your data is complete to {day.day} {day:%B %Y}." if day else "Your data is complete"
+    assert (told in html) is said
+    assert "700100200" not in html
 
 
 def test_a_person_confirms_with_the_code_from_their_mail(strict: Client, at: Any) -> None:
