@@ -87,6 +87,7 @@ lock:
 	$(LOCK) --extra aws -o requirements-aws.lock
 	$(LOCK) --extra vault -o requirements-vault.lock
 	$(LOCK) --group dev -o requirements-dev.lock
+	$(LOCK:pyproject.toml=) --group bench -o requirements-bench.lock
 
 clean:
 	rm -rf .venv var .mypy_cache .ruff_cache .import_linter_cache .hypothesis

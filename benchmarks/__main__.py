@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import sys
+import tempfile
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -18,13 +19,20 @@ def main() -> int:
     from django.db import connection
 
     django.setup()
-    from benchmarks import booking, rewrap, tls_context
+    from benchmarks import booking, rewrap, size, tls_context
 
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    if connection.vendor == "sqlite":
+        # A file: a database in memory would count as ours.
+        connection.settings_dict["TEST"]["NAME"] = os.path.join(tempfile.mkdtemp(), "bench.sqlite3")
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         print(
             f"Python {platform.python_version()}, {connection.vendor}, {os.cpu_count()} cores, {arguments.lines} lines"
         )
+        if arguments.size:
+            for row in size.run_all(lines=arguments.size, per_day=arguments.per_day):
+                _show(row)
+            return 0
         for row in booking.run(lines=arguments.lines, rounds=arguments.rounds):
             _show(row)
         # Before anything else is sealed: its keyrings open its own rows only.
@@ -43,6 +51,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--contexts", type=int, default=200)
     parser.add_argument("--keys", type=int, default=1_000)
     parser.add_argument("--many-keys", type=int, default=100_000)
+    parser.add_argument("--size", type=int, default=0, help="only: memory and rate up to so many lines")
+    parser.add_argument("--per-day", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 

@@ -20,6 +20,7 @@ WHAT = {
 }
 _COLUMNS = """account text, transaction_id text, as_of_date date, direction text, amount {amount}, currency text,
     bai_code text, bank_reference text, customer_reference text, value_date date, payload {payload}"""
+NAMES = tuple(one.split()[0] for one in _COLUMNS.split(","))
 _TYPES = {
     "postgresql": {"amount": "numeric(22, 4)", "payload": "jsonb"},
     "sqlite": {"amount": "text", "payload": "text"},
@@ -42,7 +43,7 @@ def load(bodies: Iterable[bytes]) -> None:
         else:
             cursor.executemany(
                 f"INSERT INTO bench_floor VALUES ({','.join(['%s'] * 11)}) ON CONFLICT DO NOTHING",
-                _rows(bodies),
+                rows(bodies),
             )
 
 
@@ -50,12 +51,13 @@ def _copy(cursor: Any, bodies: Iterable[bytes]) -> None:
     columns = _COLUMNS.format(**_TYPES["postgresql"])
     cursor.execute(f"CREATE TEMPORARY TABLE bench_staging ({columns}) ON COMMIT DROP")
     with cursor.copy("COPY bench_staging FROM STDIN") as copy:
-        for row in _rows(bodies):
+        for row in rows(bodies):
             copy.write_row(row)
     cursor.execute("INSERT INTO bench_floor SELECT * FROM bench_staging ON CONFLICT DO NOTHING")
 
 
-def _rows(bodies: Iterable[bytes]) -> Iterator[tuple[str, ...]]:
+def rows(bodies: Iterable[bytes]) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of each line of the pages."""
     for body in bodies:
         for line in json.loads(body, parse_float=Decimal)["data"]:
             yield (

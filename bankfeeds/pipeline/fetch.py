@@ -146,9 +146,9 @@ def transactions(client: Client, account: Account, pull: Pull, window: Window) -
     rows = _keep(pull, cast(list[_Packed], pages))
     drift.tell_of_new_fields(pull, account, walk.page(rows[0]))
     keys = [row.pk for row in rows]
-    small = pages[0].total_records <= SMALL
+    few = rows if pages[0].total_records <= SMALL else []  # of more, nothing may stay in memory
     return Walk(
-        pages=lambda: map(walk.page, rows) if small else walk.kept(keys),
+        pages=lambda: map(walk.page, few) if few else walk.kept(keys),
         records=pages[0].total_records,
         received_at=min(page.received_at for page in pages),
         sha256=walk.digest(pages[0].request, [row.sha256 for row in rows]),
