@@ -72,6 +72,10 @@ class Mood:
     page_size: int = 1000
     turned: bool = False
 
+    @property
+    def tells_true_balances(self) -> bool:
+        return not (self.balances or self.refused_balances or self.no_balances)
+
 
 @dataclass(slots=True)
 class Book:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,12 +16,13 @@ from audit.recording import Actor
 from audit.workflow import OperationRefused
 from bankfeeds import operations
 from bankfeeds.jpmorgan import transport
-from bankfeeds.models import Account, Connection, Day, Finding, Line, LineId, ProvisionalLine, Pull
-from bankfeeds.pipeline import diff, fetch, plan
+from bankfeeds.models import Account, Connection, Line, Pull
+from bankfeeds.pipeline import diff, fetch
 from bankfeeds.pipeline.book import LeaseLost
 from bankfeeds.pipeline.claim import NotClaimed
 from bankfeeds.pipeline.run import run_pull
-from tests.bankfeeds.model_bank import Content, ModelBank, Mood, reply, signed_cents
+from tests.bankfeeds.model_bank import ModelBank, Mood, reply
+from tests.bankfeeds.model_promises import by_day, ours
 
 ACTOR = Actor.command("test")
 ONE = timedelta(days=1)
@@ -61,6 +60,11 @@ class ModelFeed:
         self.hour += timedelta(seconds=1)
         return self.hour
 
+    @property
+    def touched(self) -> list[Account]:
+        """Return the accounts in whose books the bank ever did anything."""
+        return [one for one in self.accounts if self.bank.books[one.given_number].ever_used]
+
     def next_day(self, days: int = 1) -> None:
         self.bank.today += days * ONE
         self.hour += timedelta(days=days)
@@ -76,6 +80,7 @@ class ModelFeed:
         """
         self.hour += timedelta(hours=2)
         self.bank.mood, self.bank.calls = mood or Mood(), 0
+        right = self._right_days(account)
         clock = (lambda: self.clock() - timedelta(hours=behind)) if behind else self.clock
         try:
             pull = operations.start_pull(account=account, today=self.bank.today, actor=ACTOR, now=self.hour)
@@ -91,7 +96,25 @@ class ModelFeed:
         except (KilledError, LeaseLost, NotClaimed, OperationRefused) as end:
             return type(end).__name__
         finally:
+            told = self.bank.mood.tells_true_balances
             self.bank.mood, self.bank.meanwhile = Mood(), lambda call: None
+            if told:
+                now = by_day(ours(account))
+                kept = by_day(self.bank.truth(account.given_number))
+                spoilt = [
+                    day for day, lines in right.items() if kept.get(day) == lines and now.get(day) != lines
+                ]
+                assert not spoilt, f"{spoilt} were the bank's, and its balances say so, but are no longer"
+
+    def _right_days(self, account: Account) -> dict[date, list[Any]]:
+        """Return the lines of the days that are the bank's and that it states honest balances for."""
+        book, here = self.bank.books[account.given_number], by_day(ours(account))
+        truth = by_day(self.bank.truth(account.given_number))
+        return {
+            day: lines
+            for day, lines in here.items()
+            if lines == truth.get(day) and book.stated(day) and not book.wrong.keys() & {day - ONE, day}
+        }
 
     def answer(self, account: Account, answer: str = "") -> None:
         """Answer a held pull as the bank would, or as ``answer`` says."""
@@ -115,10 +138,9 @@ class ModelFeed:
 
     def settle(self) -> None:
         """Pull without any trouble until a deep reading has taken place. An account nothing befell needs none."""
-        touched = [one for one in self.accounts if self.bank.books[one.given_number].ever_used]
         for days in (1, 8):
             self.next_day(days)
-            for account in touched:
+            for account in self.touched:
                 for _ in range(6):
                     if self.pull(account) == "booked":
                         break
@@ -197,95 +219,3 @@ def model_feed(monkeypatch: pytest.MonkeyPatch, accounts: int = 1) -> Iterator[M
         for number in numbers
     ]
     yield ModelFeed(bank, found, hour)
-
-
-# --- what must hold ---
-
-
-def ours(account: Account) -> list[tuple[str, Content]]:
-    """Return id and content of every booked line, sorted as ``ModelBank.truth``."""
-    rows = Line.objects.filter(account=account, state="booked").values_list(
-        "transaction_id", "as_of_date", "direction", "amount", "description"
-    )
-    return sorted(
-        (ident, (day, signed_cents(direction, amount), text)) for ident, day, direction, amount, text in rows
-    )
-
-
-def hold_every_promise(feed: ModelFeed) -> None:
-    """Whatever has happened: no line twice, none invented, every count adds up, and a proven day foots."""
-    for account in feed.accounts:
-        booked = ours(account)
-        assert set(booked) <= feed.bank.ever[account.given_number], "a line the bank never gave"
-        assert len({ident for ident, _ in booked}) == len(booked), "a line twice"
-        current = LineId.objects.filter(account=account, current=True)
-        lines = Line.objects.filter(account=account)
-        assert sorted(current.values_list("line_id", "transaction_id")) == sorted(
-            lines.values_list("pk", "transaction_id")
-        )
-        for pull in Pull.objects.filter(account=account):
-            fates = pull.same + pull.new + pull.amended + pull.renumbered + pull.repeated
-            assert pull.read == fates + pull.rejected + pull.held
-        _days_are_what_is_booked(account, booked)
-
-
-def _days_are_what_is_booked(account: Account, booked: Sequence[tuple[str, Content]]) -> None:
-    moved: Counter[date] = Counter()
-    count: Counter[date] = Counter()
-    for _, (day, cents, _text) in booked:
-        moved[day] += cents
-        count[day] += 1
-    read = Day.objects.filter(account=account).exclude(state__in=["missing", "provisional"])
-    for day in read:
-        seen = (day.lines, int((day.credits - day.debits) * 100))
-        assert seen == (count[day.as_of_date], moved[day.as_of_date]), f"the sums of {day}"
-        if day.state == "proven":
-            assert day.opening is not None
-            assert day.closing is not None
-            assert day.opening + Decimal(moved[day.as_of_date]) / 100 == day.closing, f"{day} is not proven"
-    known = set(read.values_list("as_of_date", flat=True))
-    assert set(count) <= known, "lines on a day nobody has read"
-    mixed = ProvisionalLine.objects.filter(account=account, as_of_date__in=known)
-    assert not mixed.exists(), "provisional lines on a booked day"
-
-
-def told(account: Account) -> dict[date, set[str]]:
-    """Return the kinds of the open findings by day."""
-    found: dict[date, set[str]] = {}
-    for day, kind in Finding.objects.filter(
-        account=account, state="open", as_of_date__isnull=False
-    ).values_list("as_of_date", "kind"):
-        found.setdefault(day, set()).add(kind)
-    return found
-
-
-def end_equal(feed: ModelFeed) -> None:
-    """The ledger is the bank's record and every day is proven; where no balance can prove it, a finding says so.
-
-    A removal that moves nothing (lines that cancel each other) foots with and without: it is told, not made.
-    """
-    for account in feed.accounts:
-        if not feed.bank.books[account.given_number].ever_used:
-            continue
-        book, findings = feed.bank.books[account.given_number], told(account)
-        lacking = Counter(feed.bank.truth(account.given_number))
-        surplus = Counter(ours(account))
-        lacking, surplus = lacking - surplus, surplus - lacking
-        states = dict(Day.objects.filter(account=account).values_list("as_of_date", "state"))
-        for day in plan.days_between(FIRST, feed.bank.last_posted):
-            gone = [line for line in surplus if line[1][0] == day]
-            late = [line for line in lacking if line[1][0] == day]
-            doubtful = not book.stated(day) or bool(book.wrong.keys() & {day - ONE, day})
-            if gone or late:
-                assert findings.get(day, set()) & {"incomplete_answer", "unproven_change"}, (
-                    day,
-                    gone,
-                    late,
-                    findings,
-                )
-                nets = sum(c[1] for _, c in gone) == sum(c[1] for _, c in late)
-                assert doubtful or nets, (day, gone, late)
-            if day in book.wrong and book.stated(day):
-                assert "broken_day" in findings.get(day, set()), (day, states.get(day), findings)
-            elif not doubtful:
-                assert states.get(day) == "proven", (day, states.get(day), findings)

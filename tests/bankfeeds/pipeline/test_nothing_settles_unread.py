@@ -15,7 +15,8 @@ from bankfeeds.pipeline import claim
 from bankfeeds.pipeline.book import CountsDoNotAddUp, book_window
 from tests.bankfeeds.jpmorgan.bodies import balances_body
 from tests.bankfeeds.model_bank import ModelBank, Mood, Posting
-from tests.bankfeeds.model_feed import FIRST, ModelFeed, end_equal, model_feed, ours
+from tests.bankfeeds.model_feed import FIRST, ModelFeed, model_feed
+from tests.bankfeeds.model_promises import end_equal, ours
 from tests.bankfeeds.pipeline.test_verdict_table import OPENING, a_line, answer
 from tests.bankfeeds.pipeline.test_writing import ACTOR, NOW, a_pull, an_account
 
@@ -54,7 +55,7 @@ def test_an_empty_answer_with_empty_balances_settles_no_day_that_was_never_read(
         feed.next_day()
         assert feed.pull(feed.accounts[0]) == "booked"
     assert len(settled(feed)) == (feed.bank.today - FIRST).days
-    end_equal(feed)
+    end_equal(feed.bank, feed.accounts)
 
 
 def test_the_banks_word_that_there_was_no_activity_settles_its_days(feed: ModelFeed) -> None:
