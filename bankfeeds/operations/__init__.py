@@ -29,6 +29,7 @@ from bankfeeds.operations.pulls import (
 )
 from bankfeeds.operations.schedules import set_schedule
 from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
+from bankfeeds.operations.undo import undo_pull
 
 __all__ = [
     "BadConnection",
@@ -61,4 +62,5 @@ __all__ = [
     "start_pull",
     "stop_backfill",
     "tell_of_outages",
+    "undo_pull",
 ]

@@ -164,7 +164,7 @@ def _taken(
     booked = Booked(
         read=lines.read,
         same=len(lines.lines) if unchanged else len(verdicts.same),
-        new=len(verdicts.new),
+        new=len(verdicts.new) + len(verdicts.returned),
         amended=len(verdicts.amended),
         renumbered=len(verdicts.renumbered),
         withdrawn=len(verdicts.withdrawn),
@@ -181,7 +181,8 @@ def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:
     still_there = [rejected.transaction_id for rejected in lines.rejections if rejected.transaction_id]
     found = diff.compare(lines.lines, known, still_there=still_there)
     stated = coverage.stated(account, window.start, window.end)
-    return arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
+    verdicts = arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
+    return ledger.with_returned(verdicts)
 
 
 def _count(pull: Pull, booked: Booked, now: datetime, *, covers: Window | None) -> None:
