@@ -19,6 +19,7 @@ from bankfeeds.operations.dispatch import queue_due_pulls
 from bankfeeds.operations.findings import accept_finding, resolve_finding
 from bankfeeds.operations.hosts import call_host_again, tell_of_outages
 from bankfeeds.operations.keys import prove_keys
+from bankfeeds.operations.notes import add_note, add_note_today, link_note
 from bankfeeds.operations.pulls import (
     PullHeld,
     PullInProgress,
@@ -29,6 +30,7 @@ from bankfeeds.operations.pulls import (
 )
 from bankfeeds.operations.schedules import set_schedule
 from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
+from bankfeeds.operations.quarantine import retry_rejected
 from bankfeeds.operations.undo import undo_pull
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "PullInProgress",
     "accept_finding",
     "activate_connection",
+    "add_note",
+    "add_note_today",
     "answer_held_pull",
     "backfill",
     "begin_testing_if_ready",
@@ -48,6 +52,7 @@ __all__ = [
     "create_connection",
     "generate_csr",
     "install_certificate",
+    "link_note",
     "pause_connection",
     "prove_keys",
     "pull_now",
@@ -57,6 +62,7 @@ __all__ = [
     "resolve_finding",
     "resume_connection",
     "retry_pull",
+    "retry_rejected",
     "set_legal_hold",
     "set_schedule",
     "start_pull",

@@ -14,7 +14,7 @@ from django.db import transaction
 from audit.recording import Actor, record
 from bankfeeds.models import Account, Pull
 from bankfeeds.models.pull import COUNTERS
-from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, flow, ledger, shortcut
+from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, flow, ledger, notes, shortcut
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.findings import Cause, close_findings, open_findings
 from bankfeeds.pipeline.normalise import Lines
@@ -172,7 +172,9 @@ def _taken(
         rejected=len(lines.rejections),
         held=len(verdicts.held),
     )
-    return lines, booked, verdicts, ledger.write(account, pull, verdicts, now)
+    touched = ledger.write(account, pull, verdicts, now)
+    notes.attach(account, window.start, window.end)
+    return lines, booked, verdicts, touched
 
 
 def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:

@@ -13,6 +13,7 @@ from django.db.models import F
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
 from bankfeeds.money import exact
 from bankfeeds.models.ledger import Undo
+from bankfeeds.models.ledger import LineFacts, Undo
 from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.diff import Known, Pair
@@ -200,6 +201,9 @@ def revision(line: Line, pull: Pull, now: datetime, *, undo: Undo = Undo.NONE) -
 def content(line: Line) -> dict[str, object]:
     """Return a booked line's facts as JSON values, dates and the amount (with its currency's digits) as text."""
     found = {name: getattr(line, name) for name in FACTS} | {"amount": exact(line.amount, line.currency)}
+def content(line: LineFacts) -> dict[str, object]:
+    """Return a line's facts as JSON values, amounts and dates as text."""
+    found = {name: getattr(line, name) for name in FACTS}
     return {
         name: value.isoformat()
         if isinstance(value, date)
