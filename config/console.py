@@ -42,6 +42,9 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Lines", "bankfeeds.Line", "receipt_long"),
             ("Hosts", "bankfeeds.BankHost", "dns"),
             ("Outages", "bankfeeds.Outage", "cloud_off"),
+            ("Lines of today", "bankfeeds.ProvisionalLine", "hourglass_top"),
+            ("Quarantine", "bankfeeds.RejectedLine", "report"),
+            ("Notes", "bankfeeds.LineNote", "sticky_note_2"),
         ),
     ),
     (

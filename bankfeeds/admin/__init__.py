@@ -4,7 +4,10 @@ from bankfeeds.admin.connections import AccountAdmin, ConnectionAdmin
 from bankfeeds.admin.findings import FindingAdmin
 from bankfeeds.admin.hosts import BankHostAdmin, OutageAdmin
 from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin, RejectedLineAdmin
+from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin
+from bankfeeds.admin.notes import LineNoteAdmin
 from bankfeeds.admin.pulls import PullAdmin
+from bankfeeds.admin.quarantine import ProvisionalLineAdmin, RejectedLineAdmin
 
 __all__ = [
     "AccountAdmin",
@@ -15,6 +18,8 @@ __all__ = [
     "FindingAdmin",
     "LineAdmin",
     "OutageAdmin",
+    "LineNoteAdmin",
+    "ProvisionalLineAdmin",
     "PullAdmin",
     "RejectedLineAdmin",
 ]

@@ -21,6 +21,16 @@ def sidebar(html: str) -> list[str]:
 
 
 FEEDS = ["Connections", "Pulls", "Days", "Findings", "Lines", "Hosts", "Outages"]
+FEEDS = [
+    "Connections",
+    "Pulls",
+    "Days",
+    "Findings",
+    "Lines",
+    "Lines of today",
+    "Quarantine",
+    "Notes",
+]
 ONBOARDING = ["Projects", "Customers", "Messages"]
 KEYS = ["Keys", "Certificates", "Approvals", "Expiry notices", "Expiry mails"]
 ADMINISTRATION = ["People", "Groups", "Schedules", "Failed tasks"]
