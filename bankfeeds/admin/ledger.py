@@ -24,6 +24,7 @@ from bankfeeds.admin.connections import table
 from bankfeeds.admin.notes import note_button, shown
 from bankfeeds.bai import describe
 from bankfeeds.models import BalanceObservation, Day, Line, LineNote, LineRevision
+from bankfeeds.models.day import DayState
 from bankfeeds.previews.notes import waiting_notes
 from bankfeeds.reports import amount_text, cannot_be_proven
 
@@ -74,8 +75,8 @@ class ChangedBy(admin.SimpleListFilter):
 @admin.register(Day)
 class DayAdmin(Ledger):
     list_display = (
-        "as_of_date", "connection", "account", "state", "opened_with", "came_in", "went_out", "closed_with", "off_by",
-        "lines", "not_taken", "reopened",
+        "as_of_date", "connection", "account", "standing", "opened_with", "came_in", "went_out", "closed_with",
+        "off_by", "lines", "reopened",
     )  # fmt: skip
     list_filter = (SPAN, "state", "reopened", "account__connection")
     search_fields = ("account__connection__label",)
@@ -83,6 +84,11 @@ class DayAdmin(Ledger):
         "connection", "account", "as_of_date", "state", "reopened", "opened_with", "came_in", "went_out", "closed_with",
         "off_by", "stated", "lines", "today", "not_taken", "waiting", "foreign", "read_at", "pull",
     )  # fmt: skip
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, day: Day) -> SafeString | str:
+        words = DayState(day.state).label
+        return format_html("{}: {}", words, self.not_taken(day)) if day.rejected else words
 
     @admin.display(description="not taken", ordering="rejected")
     def not_taken(self, day: Day) -> SafeString | str:
@@ -110,9 +116,7 @@ class DayAdmin(Ledger):
         rows = [
             (
                 format_html('<a class="lk-link" href="{}">{}</a>', _note_url(one.note), one.note.text),
-                "not read yet"
-                if day.state in ("missing", "provisional")
-                else f"{len(one.suggestions)} look alike",
+                "not read yet" if day.state in ("missing", "provisional") else _alike(len(one.suggestions)),
             )
             for one in waiting_notes(day.account, day.as_of_date)
         ]
@@ -192,6 +196,10 @@ class LineAdmin(RowActs, Ledger):
 class BalanceObservationAdmin(Ledger):
     list_display = ("as_of_date", "connection", "account", "opening", "closing", "currency", "observed_at")
     list_filter = (SPAN, "account__connection")
+
+
+def _alike(count: int) -> str:
+    return "1 looks alike" if count == 1 else f"{count} look alike"
 
 
 def _note_url(note: LineNote) -> str:

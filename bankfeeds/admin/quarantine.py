@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -59,12 +60,12 @@ class RejectedLineAdmin(RowActs, Ledger):
 
     @admin.display(description="place at the bank")
     def place(self, row: RejectedLine) -> str:
-        window = f"{row.window_start:%d %b %Y} to {row.window_end:%d %b %Y}"
+        window = f"{date_format(row.window_start)} to {date_format(row.window_end)}"
         return f"Record {row.index + 1} on page {row.page} of the answer for {window}"
 
     @admin.display(description="as the bank sent it")
     def record(self, row: RejectedLine) -> SafeString:
-        return format_html('<pre class="lk-pem">{}</pre>', pretty(row.raw))
+        return format_html('<pre class="lk-pem">{}</pre>', pretty(row.raw, row.account))
 
     @admin.display(description="beside it")
     def beside(self, row: RejectedLine) -> SafeString:

@@ -48,6 +48,8 @@ def reopen(account: Account, pull: Pull, days: Collection[date]) -> set[str]:
     Balances stay as observed: they are the bank's words. What was proven stands as ``reopened``.
     """
     sums = movements.by_day(account, days)
+    # A day that is not over is missing without a row, as before anybody read it.
+    Day.objects.filter(account=account, as_of_date__in=days, state="provisional").delete()
     rows = list(Day.objects.select_for_update().filter(account=account, as_of_date__in=days).order_by("pk"))
     for row in rows:
         row.reopened = row.reopened or row.state == "proven"

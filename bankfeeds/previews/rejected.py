@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 import msgspec
 
 from bankfeeds.jpmorgan import wire
-from bankfeeds.models import RejectedLine
+from bankfeeds.models import Account, RejectedLine
 from bankfeeds.pipeline import rereading
 
 SHOWN = (
@@ -43,21 +44,29 @@ def neighbours(row: RejectedLine) -> Neighbours:
     for page in rereading.page_of(row.pull, row.window_start, row.page):
         data = wire.transactions_page(page.content()).data
         if row.index < len(data) and bytes(data[row.index]).decode(errors="replace") == row.raw:
-            before = _neighbour(data[row.index - 1], row.index) if row.index else None
-            after = _neighbour(data[row.index + 1], row.index + 2) if row.index + 1 < len(data) else None
+            before = _neighbour(data[row.index - 1], row.index, row.account) if row.index else None
+            after = (
+                _neighbour(data[row.index + 1], row.index + 2, row.account)
+                if row.index + 1 < len(data)
+                else None
+            )
             return Neighbours(before=before, after=after, found=True)
     return Neighbours()
 
 
-def pretty(raw: str) -> str:
-    """Return the record with a field a line, numbers as the bank wrote them; as it is where it is no JSON."""
+def pretty(raw: str, account: Account) -> str:
+    """Return the record with a field a line, numbers as the bank wrote them; as it is where it is no JSON.
+
+    The account's number is masked, under whatever padding, as it is on every page.
+    """
     try:
-        return msgspec.json.format(raw, indent=2)
+        told = msgspec.json.format(raw, indent=2)
     except msgspec.DecodeError:
-        return raw
+        told = raw
+    return re.sub(rf"\b0*{re.escape(account.number)}\b", account.masked, told)
 
 
-def _neighbour(record: object, place: int) -> Neighbour:
+def _neighbour(record: object, place: int, account: Account) -> Neighbour:
     raw = bytes(record).decode(errors="replace")  # type: ignore[call-overload]
     try:
         fields = json.loads(raw, parse_float=str, parse_int=str)
@@ -65,4 +74,4 @@ def _neighbour(record: object, place: int) -> Neighbour:
         fields = {}
     known = fields if isinstance(fields, dict) else {}
     facts = [(label, str(known[name])) for name, label in SHOWN if known.get(name) not in (None, "")]
-    return Neighbour(place=place, facts=facts, raw=pretty(raw))
+    return Neighbour(place=place, facts=facts, raw=pretty(raw, account))

@@ -46,6 +46,11 @@ class UndoPreview:
         return sum(day.after == "missing" for day in self.days)
 
     @property
+    def nothing(self) -> bool:
+        """Say whether no line and no day would change."""
+        return not (self.goes or self.back or self.missing)
+
+    @property
     def shown(self) -> list[DayToUndo]:
         """Return the newest days, as many as a page takes."""
         return self.days[:MOST_DAYS]

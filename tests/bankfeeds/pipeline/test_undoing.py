@@ -56,7 +56,7 @@ def test_the_first_pull_is_taken_back_whole_and_the_next_books_the_same_rows(pap
     assert (undone.state, undone.new) == ("undone", 3)
     assert [state for *_, state in lines()] == ["withdrawn"] * 3
     assert paper.booked() == []
-    assert states() == {"Mon": "missing", "Tue": "missing", "Wed": "missing"}
+    assert states() == {"Mon": "missing", "Tue": "missing"}
     assert kinds() == []
     assert BalanceObservation.objects.count() == 2  # the bank's words are kept
     assert_rebuilt(paper)
@@ -119,7 +119,7 @@ def test_only_the_late_line_goes_when_only_the_second_pull_is_undone(paper: Pape
     paper.undo(second)
 
     assert [ident for ident, *_ in paper.booked()] == ["MON-1", "MON-2", "TUE-1"]
-    assert states() == {"Mon": "proven", "Tue": "missing", "Wed": "missing"}
+    assert states() == {"Mon": "proven", "Tue": "missing"}
     assert_rebuilt(paper)
     assert counts(paper.pull()) == {"new": 1}
     assert states() == {"Mon": "proven", "Tue": "proven", "Wed": "provisional"}
@@ -141,7 +141,7 @@ def test_what_the_pull_changed_goes_back_to_the_version_before_and_forward_again
 
     assert paper.booked() == before
     assert (kinds(), kinds("resolved")) == ([], ["withdrawn_line"])
-    assert states() == {"Mon": "missing", "Tue": "missing", "Wed": "missing"}
+    assert states() == {"Mon": "missing", "Tue": "missing"}
     assert {row.undo for row in LineRevision.objects.filter(revision=2)} == {"restored"}
     assert LineId.objects.get(transaction_id="TUE-9").current is False
     assert_rebuilt(paper)
@@ -235,7 +235,7 @@ def test_todays_lines_that_it_read_are_gone_and_read_again(paper: PaperBank) -> 
     paper.undo(second)
 
     assert ProvisionalLine.objects.count() == 0
-    assert states() == {"Mon": "proven", "Tue": "proven", "Wed": "missing"}
+    assert states() == {"Mon": "proven", "Tue": "proven"}
     paper.pull()
     assert ProvisionalLine.objects.count() == 2
 
