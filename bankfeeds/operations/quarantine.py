@@ -9,7 +9,7 @@ from django.db import transaction
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused, PermissionMissing, perform
 from bankfeeds import queries
-from bankfeeds.models import Account, Pull, RejectedLine
+from bankfeeds.models import Account, Finding, LineNote, Pull, RejectedLine
 from bankfeeds.models.pull import PullKind
 from bankfeeds.pipeline import diff, ledger, rereading, stored
 from bankfeeds.pipeline.book import LEASE, book_window
@@ -36,6 +36,7 @@ def retry_rejected(*, pk: int, actor: Actor, now: datetime, reason: str = "") ->
         if not rejected.open:
             raise OperationRefused("The bank's newest answer no longer holds this record: it is settled.")
         _check_free(account)
+        _lock_what_booking_touches(account)
         day = rejected.as_of_date or rejected.window_start
         answer = rereading.newest_answer(account, day)
         if answer is None:
@@ -55,6 +56,14 @@ def _check_free(account: Account) -> None:
         raise OperationRefused(
             f"{account.masked} has an open pull. It reads the unproven days again by itself; wait for it, or answer it."
         )
+
+
+def _lock_what_booking_touches(account: Account) -> None:
+    """Taking the pull writes to the audit chain, which comes after every row: so the rows are locked before."""
+    findings = Finding.objects.select_for_update(of=("self",)).filter(connection=account.connection_id)
+    list(findings.filter(state="open").order_by("pk").values_list("pk"))
+    waiting = LineNote.objects.select_for_update(of=("self",)).filter(account=account, line=None)
+    list(waiting.order_by("pk").values_list("pk"))
 
 
 def _begin(account: Account, answer: rereading.StoredAnswer, actor: Actor, now: datetime) -> Pull:
