@@ -40,11 +40,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Days", "bankfeeds.Day", "calendar_month"),
             ("Findings", "bankfeeds.Finding", "flag"),
             ("Lines", "bankfeeds.Line", "receipt_long"),
-            ("Hosts", "bankfeeds.BankHost", "dns"),
-            ("Outages", "bankfeeds.Outage", "cloud_off"),
             ("Lines of today", "bankfeeds.ProvisionalLine", "hourglass_top"),
             ("Quarantine", "bankfeeds.RejectedLine", "report"),
             ("Notes", "bankfeeds.LineNote", "sticky_note_2"),
+            ("Hosts", "bankfeeds.BankHost", "dns"),
+            ("Outages", "bankfeeds.Outage", "cloud_off"),
         ),
     ),
     (

@@ -3,7 +3,6 @@
 from bankfeeds.admin.connections import AccountAdmin, ConnectionAdmin
 from bankfeeds.admin.findings import FindingAdmin
 from bankfeeds.admin.hosts import BankHostAdmin, OutageAdmin
-from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin, RejectedLineAdmin
 from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin
 from bankfeeds.admin.notes import LineNoteAdmin
 from bankfeeds.admin.pulls import PullAdmin
@@ -17,8 +16,8 @@ __all__ = [
     "DayAdmin",
     "FindingAdmin",
     "LineAdmin",
-    "OutageAdmin",
     "LineNoteAdmin",
+    "OutageAdmin",
     "ProvisionalLineAdmin",
     "PullAdmin",
     "RejectedLineAdmin",

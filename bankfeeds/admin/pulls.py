@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.utils.formats import date_format
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -15,8 +15,8 @@ from unfold.admin import ModelAdmin
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations
 from bankfeeds.admin.forms import AnswerForm
-from bankfeeds.hosts import outages
 from bankfeeds.admin.pull_pages import answer_page, held_context, undo_page
+from bankfeeds.hosts import outages
 from bankfeeds.models import Pull
 from bankfeeds.models.pull import COUNTERS
 
@@ -92,6 +92,7 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             return "–"
         since = f" since {date_format(host.opened_at, 'DATETIME_FORMAT')}" if host.opened_at else ""
         return f"the bank's host {host.name}, which has not been reached{since}"
+
     @admin.display(description="the lines themselves")
     def wrote(self, pull: Pull) -> SafeString:
         lines = reverse("admin:bankfeeds_line_changelist")

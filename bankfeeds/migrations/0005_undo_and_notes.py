@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bankfeeds', '0003_feeds_for_years'),
+        ('bankfeeds', '0004_import_at_speed'),
     ]
 
     operations = [

@@ -28,10 +28,10 @@ from bankfeeds.operations.pulls import (
     retry_pull,
     start_pull,
 )
-from bankfeeds.operations.schedules import set_schedule
-from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
 from bankfeeds.operations.quarantine import retry_rejected
+from bankfeeds.operations.schedules import set_schedule
 from bankfeeds.operations.undo import undo_pull
+from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
 
 __all__ = [
     "BadConnection",

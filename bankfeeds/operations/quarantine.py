@@ -11,7 +11,7 @@ from audit.workflow import OperationRefused, PermissionMissing, perform
 from bankfeeds import queries
 from bankfeeds.models import Account, Finding, LineNote, Pull, RejectedLine
 from bankfeeds.models.pull import PullKind
-from bankfeeds.pipeline import diff, ledger, rereading, stored
+from bankfeeds.pipeline import diff, flow, ledger, rereading, stored
 from bankfeeds.pipeline.book import LEASE, book_window
 from bankfeeds.pipeline.claim import new_owner
 from bankfeeds.pipeline.reading import Reading
@@ -103,7 +103,7 @@ def _book(pull: Pull, actor: Actor, now: datetime) -> None:
         pull=pull, number=len(pull.claims), today=pull.today, answer="", windows=None, newest=True
     )
     for reading in stored.readings(turn):
-        _brake(pull, reading)
+        _brake(pull, flow.in_full(reading))
         booked = book_window(pull_id=pull.pk, owner=pull.lease_owner, reading=reading, actor=actor, now=now)
         if booked.older:
             raise OperationRefused(

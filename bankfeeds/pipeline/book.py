@@ -139,6 +139,7 @@ def apply(
         proof = coverage.prove(account, pull, reading, set(), [], counted=True)
         return booked, proof.causes, proof.settled, proof.changed
     lines, booked, verdicts, touched = _taken(account, pull, reading, now)
+    notes.attach(account, reading.window.start, reading.window.end)
     causes, settled = doubts.doubts_and_rejections(account, pull, reading.window, lines, verdicts)
     proof = coverage.prove(account, pull, reading, touched, lines.rejections)
     if isinstance(reading, Unread):
@@ -172,9 +173,7 @@ def _taken(
         rejected=len(lines.rejections),
         held=len(verdicts.held),
     )
-    touched = ledger.write(account, pull, verdicts, now)
-    notes.attach(account, window.start, window.end)
-    return lines, booked, verdicts, touched
+    return lines, booked, verdicts, ledger.write(account, pull, verdicts, now)
 
 
 def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:

@@ -11,9 +11,8 @@ from typing import TypeVar
 from django.db.models import F
 
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
-from bankfeeds.money import exact
-from bankfeeds.models.ledger import Undo
 from bankfeeds.models.ledger import LineFacts, Undo
+from bankfeeds.money import exact
 from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.diff import Known, Pair
@@ -198,12 +197,9 @@ def revision(line: Line, pull: Pull, now: datetime, *, undo: Undo = Undo.NONE) -
     )
 
 
-def content(line: Line) -> dict[str, object]:
-    """Return a booked line's facts as JSON values, dates and the amount (with its currency's digits) as text."""
-    found = {name: getattr(line, name) for name in FACTS} | {"amount": exact(line.amount, line.currency)}
 def content(line: LineFacts) -> dict[str, object]:
-    """Return a line's facts as JSON values, amounts and dates as text."""
-    found = {name: getattr(line, name) for name in FACTS}
+    """Return a line's facts as JSON values, dates and the amount (with its currency's digits) as text."""
+    found = {name: getattr(line, name) for name in FACTS} | {"amount": exact(line.amount, line.currency)}
     return {
         name: value.isoformat()
         if isinstance(value, date)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from bankfeeds.models import Line, Pull
-from bankfeeds.pipeline import arbitrate, coverage, diff, ledger, stored
+from bankfeeds.pipeline import arbitrate, coverage, diff, flow, ledger, stored
 from bankfeeds.pipeline.arbitrate import PersonsAnswer, Stated
 from bankfeeds.pipeline.diff import Known
 from bankfeeds.pipeline.reading import Reading
@@ -73,7 +73,7 @@ def _unbooked(pull: Pull) -> Iterator[Reading]:
     )
     for place, reading in enumerate(stored.readings(turn)):
         if place >= pull.windows and not reading.window.current_day:
-            yield reading
+            yield flow.in_full(reading)
 
 
 def _add(found: HeldPreview, pull: Pull, reading: Reading) -> None:

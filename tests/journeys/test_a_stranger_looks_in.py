@@ -28,12 +28,13 @@ from audit.recording import Actor
 from audit.transitions import Button, TransitionAdmin
 from audit.workflow import PermissionMissing
 from bankfeeds import operations as feeds
-from bankfeeds.models import BalanceObservation, BankHost, Connection, Finding, Outage, Pull, RejectedLine
 from bankfeeds.models import (
     BalanceObservation,
+    BankHost,
     Connection,
     Finding,
     LineNote,
+    Outage,
     ProvisionalLine,
     Pull,
     RejectedLine,
