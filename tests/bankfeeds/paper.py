@@ -6,7 +6,7 @@ For tests of what is made of answers. Pulls are carried out as a worker carries 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -129,14 +129,16 @@ class PaperBank:
 
     # What a worker's client answers
 
-    def transactions(self, *, account: str, start: date, end: date, current_day: bool) -> list[Page]:
+    def transactions(
+        self, *, account: str, start: date, end: date, current_day: bool, keep: Callable[[Page], Page]
+    ) -> list[Page]:
         asked: dict[str, Any] = {"accountIds": account}
         if not current_day:
             asked |= {"startDate": start.isoformat(), "endDate": end.isoformat()}
         rows = self.intraday if current_day else [one for one in self.listed if start <= one.day <= end]
         whole = {"totalPages": 1, "totalRecords": len(rows), "pageNumber": 1}
         body = f'{{"pagination": {json.dumps(whole)}, "data": [{", ".join(one.record() for one in rows)}]}}'
-        return [self._page("transactions", {**asked, "pageNumber": 1}, body, len(rows))]
+        return [keep(self._page("transactions", {**asked, "pageNumber": 1}, body, len(rows)))]
 
     def balances(self, *, account: str, start: date, end: date) -> Page:
         days = [
