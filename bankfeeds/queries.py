@@ -283,8 +283,10 @@ def _repeated_without_writing(connection: Connection) -> bool:
 
 
 def _edges(account: Account) -> tuple[date | None, date | None]:
-    known = Day.objects.filter(account=account).exclude(state__in=["missing", "provisional"])
-    edges = known.filter(Q(stated=True) | Q(lines__gt=0) | Q(rejected__gt=0)).aggregate(
+    known = Day.objects.filter(account=account).exclude(state="provisional")
+    # A row that says missing was known once, until the pull that read it was undone.
+    undone = Q(state="missing")
+    edges = known.filter(undone | Q(stated=True) | Q(lines__gt=0) | Q(rejected__gt=0)).aggregate(
         first=Min("as_of_date"), last=Max("as_of_date")
     )
     return edges["first"], edges["last"]

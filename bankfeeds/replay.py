@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import zip_longest
 from secrets import token_hex
+from uuid import UUID
 
 from django.db import transaction
 
 from bankfeeds import queries, reports
 from bankfeeds.models import Account, Connection, Pull
 from bankfeeds.models.pull import COUNTERS
-from bankfeeds.pipeline import book, coverage, stored
+from bankfeeds.pipeline import book, coverage, stored, undoing
 from bankfeeds.pipeline.book import Booked
 from bankfeeds.pipeline.reading import Unread
 from bankfeeds.pipeline.stored import Claim, PagesUnusable
@@ -69,9 +70,7 @@ def replay(
         before = _standing(connection)
         copy, pairs = _copy(connection)
         for account, blank in pairs:
-            for claim in stored.claims(account):
-                found.pulls += claim.newest
-                _book(claim, blank, start, now, found)
+            _rebuild(account, blank, start, now, found)
         _compare(connection, copy, start, found)
         if lost := queries.orphans():
             found.differing += lost
@@ -107,16 +106,45 @@ def _copy(connection: Connection) -> tuple[Connection, list[tuple[Account, Accou
     return copy, pairs
 
 
-def _book(claim: Claim, blank: Account, start: date | None, now: datetime, found: Replayed) -> None:
-    pull = Pull.objects.create(
-        account=blank,
-        kind=claim.pull.kind,
-        state="booked",
-        today=claim.today,
-        answer=claim.answer,
-        requested_by="replay",
-        requested_at=now,
-    )
+def _rebuild(account: Account, blank: Account, start: date | None, now: datetime, found: Replayed) -> None:
+    """Book the turns and undo what was undone, each in its place."""
+    undone = list(Pull.objects.filter(account=account, state="undone").order_by("undone_after", "undone_at"))
+    twins: dict[UUID, Pull] = {}
+    for claim in stored.claims(account):
+        while undone and (undone[0].undone_after or 0) < claim.first:
+            _undo(undone.pop(0), twins, now)
+        found.pulls += claim.newest
+        _book(claim, blank, twins, start, now, found)
+    for pull in undone:
+        _undo(pull, twins, now)
+
+
+def _undo(pull: Pull, twins: dict[UUID, Pull], now: datetime) -> None:
+    twin = twins.get(pull.pk)
+    if twin is not None:
+        undoing.take_back(twin, undoing.fates(twin, undoing.Recorded(pull)), now)
+        Pull.objects.filter(pk=twin.pk).update(state="undone")
+
+
+def _book(
+    claim: Claim,
+    blank: Account,
+    twins: dict[UUID, Pull],
+    start: date | None,
+    now: datetime,
+    found: Replayed,
+) -> None:
+    if claim.pull.pk not in twins:
+        twins[claim.pull.pk] = Pull.objects.create(
+            account=blank,
+            kind=claim.pull.kind,
+            state="booked",
+            today=claim.today,
+            requested_by="replay",
+            requested_at=now,
+        )
+    pull = twins[claim.pull.pk]
+    pull.today, pull.answer = claim.today, claim.answer
     total = dict.fromkeys(COUNTERS, 0)
     whole = True
     for reading in stored.readings(claim):

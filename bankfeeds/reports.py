@@ -63,6 +63,8 @@ def proof_text(*, connection: Connection) -> Iterator[str]:
         row = _day(day)
         figures = " ".join(f"{row[name] if row[name] is not None else '-':>18}" for name in columns[2:7])
         state = "yes" if row["proven"] else f"no ({day.state})"
+        if day.rejected:
+            state += f": {cannot_be_proven(day.rejected)}"
         yield f"{day.account.masked:<8} {row['as_of_date']:<10} {figures}  {state}\n"
     findings = list(queries.open_findings(connection=connection))
     yield f"{len(findings)} open finding{'' if len(findings) == 1 else 's'}\n"
@@ -122,6 +124,11 @@ def _optional(amount: Decimal | None, currency: str) -> str | None:
 def amount_text(amount: Decimal, currency: str) -> str:
     """Return the amount with its currency's digits; with what it has, where the currency is not known yet."""
     return format(exact(amount, currency), "f") if currency else format(amount.normalize() + 0, "f")
+
+
+def cannot_be_proven(records: int) -> str:
+    """Return why a day with so many records that could not be taken has no proof."""
+    return f"cannot be proven because of {records} line{'' if records == 1 else 's'}"
 
 
 def _csv(cells: Any) -> str:

@@ -3,8 +3,10 @@
 from bankfeeds.admin.connections import AccountAdmin, ConnectionAdmin
 from bankfeeds.admin.findings import FindingAdmin
 from bankfeeds.admin.hosts import BankHostAdmin, OutageAdmin
-from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin, RejectedLineAdmin
+from bankfeeds.admin.ledger import BalanceObservationAdmin, DayAdmin, LineAdmin
+from bankfeeds.admin.notes import LineNoteAdmin
 from bankfeeds.admin.pulls import PullAdmin
+from bankfeeds.admin.quarantine import ProvisionalLineAdmin, RejectedLineAdmin
 
 __all__ = [
     "AccountAdmin",
@@ -14,7 +16,9 @@ __all__ = [
     "DayAdmin",
     "FindingAdmin",
     "LineAdmin",
+    "LineNoteAdmin",
     "OutageAdmin",
+    "ProvisionalLineAdmin",
     "PullAdmin",
     "RejectedLineAdmin",
 ]

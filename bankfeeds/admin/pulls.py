@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations
 from bankfeeds.admin.forms import AnswerForm
+from bankfeeds.admin.pull_pages import answer_page, held_context, undo_page
 from bankfeeds.hosts import outages
 from bankfeeds.models import Pull
 from bankfeeds.models.pull import COUNTERS
@@ -26,6 +33,7 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     date_hierarchy = "requested_at"
     show_full_result_count = False
     actions = None
+    change_form_outer_before_template = "admin/bankfeeds/pull/page.html"
     fieldsets = (
         (
             None,
@@ -46,15 +54,31 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             "Asked",
             {"fields": ("kind", "today", "window_start", "window_end", "requested_by", "requested_at")},
         ),
-        ("Lines", {"fields": ("windows", *COUNTERS)}),
-        ("Work", {"fields": ("attempts", "lease_owner", "lease_expires_at", "started_at", "finished_at")}),
+        ("Lines", {"fields": ("windows", *COUNTERS, "wrote")}),
+        (
+            "Work",
+            {
+                "fields": (
+                    "attempts",
+                    "lease_owner",
+                    "lease_expires_at",
+                    "started_at",
+                    "finished_at",
+                    "undone_at",
+                )
+            },
+        ),
     )
     buttons = (
         Button(name="answer", label="Answer", operation=operations.answer_held_pull, form=AnswerForm, reason=True,
+               page=answer_page,
                permission="bankfeeds.answer_held_pull", when=lambda pull: pull.state == "held",
                warning="Compare some of the lines with the bank's own portal first."),
         Button(name="retry", label="Try again", operation=operations.retry_pull, permission="bankfeeds.retry_pull",
                when=lambda pull: pull.state == "failed", done="Queued; a worker takes it shortly."),
+        Button(name="undo", label="Undo", operation=operations.undo_pull, permission="bankfeeds.undo_pull", reason=True,
+               style="danger", page=undo_page, when=lambda pull: pull.state == "booked",
+               done="Undone. Its days are missing now; the next pull reads them again, “Pull now” does so at once."),
     )  # fmt: skip
 
     @admin.display(ordering="account__connection__label")
@@ -68,3 +92,31 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
             return "–"
         since = f" since {date_format(host.opened_at, 'DATETIME_FORMAT')}" if host.opened_at else ""
         return f"the bank's host {host.name}, which has not been reached{since}"
+
+    @admin.display(description="the lines themselves")
+    def wrote(self, pull: Pull) -> SafeString:
+        lines = reverse("admin:bankfeeds_line_changelist")
+        changed = pull.amended + pull.renumbered + pull.withdrawn
+        links = [
+            (f"{lines}?first_pull__exact={pull.pk}", f"first seen: {pull.new}", pull.new),
+            (f"{lines}?changed_by={pull.pk}", f"changed: {changed}", changed),
+            (
+                f"{reverse('admin:bankfeeds_rejectedline_changelist')}?pull__exact={pull.pk}",
+                f"not taken: {pull.rejected}",
+                pull.rejected,
+            ),
+        ]
+        found = [(url, words) for url, words, count in links if count]
+        return format_html_join(", ", '<a class="lk-link" href="{}">{}</a>', found) or format_html("{}", "–")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        pull = self.get_object(request, object_id)
+        may = pull is not None and self.has_view_permission(request, pull)
+        context = {**(extra_context or {}), **(held_context(pull) if may else {})}
+        return super().change_view(request, object_id, form_url, context)

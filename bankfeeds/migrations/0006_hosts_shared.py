@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bankfeeds', '0004_import_at_speed'),
+        ('bankfeeds', '0005_undo_and_notes'),
     ]
 
     operations = [

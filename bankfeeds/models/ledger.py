@@ -98,8 +98,14 @@ class LineId(models.Model):
         return self.transaction_id
 
 
+class Undo(models.TextChoices):
+    NONE = "", "–"
+    RESTORED = "restored", "An earlier version came back"
+    TAKEN_BACK = "taken_back", "Taken out: only the undone pull had seen it"
+
+
 class LineRevision(models.Model):
-    """A line as it was before the bank changed it."""
+    """A line as it was before the bank changed it, or (``undo``) before the undoing of ``replaced_by_pull`` did."""
 
     line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -109,6 +115,7 @@ class LineRevision(models.Model):
     transaction_id = models.CharField(max_length=128)
     replaced_by_pull = models.ForeignKey("bankfeeds.Pull", on_delete=models.PROTECT, related_name="+")
     replaced_at = models.DateTimeField()
+    undo = models.CharField(max_length=16, choices=Undo.choices, blank=True, default="")
 
     class Meta:
         ordering = ["line", "revision"]

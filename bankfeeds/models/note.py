@@ -18,6 +18,9 @@ class LineNote(models.Model):
     digest = models.CharField(
         max_length=64, blank=True, help_text="Content of the line when the note was made."
     )
+    content = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="The facts of the line when the note was made."
+    )
     text = models.TextField()
     author = models.CharField(max_length=80)
     at = models.DateTimeField()

@@ -26,6 +26,7 @@ class PullKind(models.TextChoices):
     SCHEDULED = "scheduled", "Scheduled"
     REQUESTED = "requested", "Requested"
     BACKFILL = "backfill", "Backfill"
+    REREAD = "reread", "Stored answer read again"
 
 
 class Answer(models.TextChoices):
@@ -73,6 +74,13 @@ class Pull(Workflow):
     requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_after = models.BigIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The account's newest raw page when it was undone: its place in what happened.",
+    )
     windows = models.PositiveIntegerField(default=0)
     planned = models.PositiveIntegerField(default=0, help_text="How many windows this turn is to read.")
     covered = models.JSONField(
@@ -202,9 +210,9 @@ class Pull(Workflow):
         permission="bankfeeds.undo_pull",
         custom={"label": "Undo", "reason": True},
     )
-    def undo(self, *, at: datetime) -> None:
-        """What it wrote is taken back; its days are missing again."""
-        self.finished_at = at
+    def undo(self, *, at: datetime, after: int) -> None:
+        """What it wrote is taken back; its days are missing again. ``after``: the newest raw page of the account."""
+        self.undone_at, self.undone_after = at, after
 
     def _start_over(self) -> None:
         self.attempts, self.retry_at, self.rung_at, self.needs_person, self.reason = 0, None, None, False, ""

@@ -20,6 +20,7 @@ from bankfeeds.operations.findings import accept_finding, resolve_finding
 from bankfeeds.operations.hosts import call_host_again, tell_of_outages
 from bankfeeds.operations.keys import prove_keys
 from bankfeeds.operations.lateness import judge_late_feeds
+from bankfeeds.operations.notes import add_note, add_note_today, link_note
 from bankfeeds.operations.pulls import (
     PullHeld,
     PullInProgress,
@@ -28,7 +29,9 @@ from bankfeeds.operations.pulls import (
     retry_pull,
     start_pull,
 )
+from bankfeeds.operations.quarantine import retry_rejected
 from bankfeeds.operations.schedules import set_schedule
+from bankfeeds.operations.undo import undo_pull
 from bankfeeds.operations.validation import Compared, compare_export, record_validation_pack
 
 __all__ = [
@@ -39,6 +42,8 @@ __all__ = [
     "PullInProgress",
     "accept_finding",
     "activate_connection",
+    "add_note",
+    "add_note_today",
     "answer_held_pull",
     "backfill",
     "begin_testing_if_ready",
@@ -49,6 +54,7 @@ __all__ = [
     "generate_csr",
     "install_certificate",
     "judge_late_feeds",
+    "link_note",
     "pause_connection",
     "prove_keys",
     "pull_now",
@@ -58,9 +64,11 @@ __all__ = [
     "resolve_finding",
     "resume_connection",
     "retry_pull",
+    "retry_rejected",
     "set_legal_hold",
     "set_schedule",
     "start_pull",
     "stop_backfill",
     "tell_of_outages",
+    "undo_pull",
 ]

@@ -49,8 +49,9 @@ class DoubtfulDay:
 
 @dataclass(slots=True, kw_only=True)
 class Verdicts:
-    """What to write. Every line of the answer is in exactly one of same, amended, renumbered, new and held.
+    """What to write. Every line of the answer is in exactly one of same, amended, renumbered, new, returned and held.
 
+    ``returned``: ours, taken out when the pull that first saw it was undone; it counts as new, and its row is used.
     ``same`` needs no writing, except where the id in use has changed back to an earlier one.
     """
 
@@ -58,6 +59,7 @@ class Verdicts:
     amended: list[Pair] = field(default_factory=list)
     renumbered: list[Pair] = field(default_factory=list)
     new: list[PostedLine] = field(default_factory=list)
+    returned: list[Pair] = field(default_factory=list)
     withdrawn: list[Known] = field(default_factory=list)
     held: list[PostedLine] = field(default_factory=list)
     doubts: list[DoubtfulDay] = field(default_factory=list)

@@ -14,7 +14,7 @@ from django.db import transaction
 from audit.recording import Actor, record
 from bankfeeds.models import Account, Pull
 from bankfeeds.models.pull import COUNTERS
-from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, flow, ledger, shortcut
+from bankfeeds.pipeline import arbitrate, coverage, diff, doubts, flow, ledger, notes, shortcut
 from bankfeeds.pipeline.arbitrate import Verdicts
 from bankfeeds.pipeline.findings import Cause, close_findings, open_findings
 from bankfeeds.pipeline.normalise import Lines
@@ -139,6 +139,7 @@ def apply(
         proof = coverage.prove(account, pull, reading, set(), [], counted=True)
         return booked, proof.causes, proof.settled, proof.changed
     lines, booked, verdicts, touched = _taken(account, pull, reading, now)
+    notes.attach(account, reading.window.start, reading.window.end)
     causes, settled = doubts.doubts_and_rejections(account, pull, reading.window, lines, verdicts)
     proof = coverage.prove(account, pull, reading, touched, lines.rejections)
     if isinstance(reading, Unread):
@@ -164,7 +165,7 @@ def _taken(
     booked = Booked(
         read=lines.read,
         same=len(lines.lines) if unchanged else len(verdicts.same),
-        new=len(verdicts.new),
+        new=len(verdicts.new) + len(verdicts.returned),
         amended=len(verdicts.amended),
         renumbered=len(verdicts.renumbered),
         withdrawn=len(verdicts.withdrawn),
@@ -181,7 +182,8 @@ def _verdicts(account: Account, pull: Pull, reading: Reading) -> Verdicts:
     still_there = [rejected.transaction_id for rejected in lines.rejections if rejected.transaction_id]
     found = diff.compare(lines.lines, known, still_there=still_there)
     stated = coverage.stated(account, window.start, window.end)
-    return arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
+    verdicts = arbitrate.decide(found, known, stated, answer=pull.answer)  # type: ignore[arg-type]
+    return ledger.with_returned(verdicts)
 
 
 def _count(pull: Pull, booked: Booked, now: datetime, *, covers: Window | None) -> None:

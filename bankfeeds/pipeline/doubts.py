@@ -21,7 +21,7 @@ def doubts_and_rejections(
     account: Account, pull: Pull, window: Window, lines: Lines, verdicts: Verdicts
 ) -> tuple[list[Cause], set[str]]:
     """Keep the rejected records and return the findings of this window, and the keys of those it may have settled."""
-    causes = [_withdrawn(ours.transaction_id, ours.as_of_date) for ours in verdicts.withdrawn]
+    causes = [withdrawn_line(ours.transaction_id, ours.as_of_date) for ours in verdicts.withdrawn]
     settled: set[str] = set()
     contradicting, agreeing = _contradictions(account, window, lines, verdicts)
     causes += contradicting
@@ -54,7 +54,8 @@ def _contradictions(
             codes.setdefault(line.as_of_date, {})[line.transaction_id] = (
                 f"{describe(line.bai_code)} as {line.direction}"
             )
-    written = {line.transaction_id for line in (*verdicts.new, *(bank for bank, _ in verdicts.amended))}
+    rewritten = [*verdicts.amended, *verdicts.returned]
+    written = {line.transaction_id for line in (*verdicts.new, *(bank for bank, _ in rewritten))}
     causes = [
         Cause(
             kind=FindingKind.CONTRADICTING_CODE,
@@ -120,7 +121,8 @@ def _rejected(rows: Collection[RejectedLine], window: Window) -> list[Cause]:
     ]
 
 
-def _withdrawn(ident: str, day: date) -> Cause:
+def withdrawn_line(ident: str, day: date) -> Cause:
+    """Return the finding about a line that the bank has withdrawn."""
     return Cause(
         kind=FindingKind.WITHDRAWN_LINE,
         as_of_date=day,

@@ -7,7 +7,10 @@ from datetime import date, datetime
 from itertools import islice
 from typing import TypeVar
 
+from django.db.models import F
+
 from bankfeeds.models import Account, Line, LineId, LineRevision, Pull
+from bankfeeds.models.ledger import LineFacts, Undo
 from bankfeeds.money import exact
 from bankfeeds.pipeline import writing
 from bankfeeds.pipeline.arbitrate import Verdicts
@@ -89,25 +92,39 @@ def write(account: Account, pull: Pull, verdicts: Verdicts, now: datetime) -> se
     """Write the verdicts, lines in the order of their ids; return the days whose lines changed."""
     touched: set[date] = set()
     switched = [pair for pair in verdicts.same if pair[0].transaction_id != pair[1].transaction_id]
+    rewritten = [*verdicts.amended, *verdicts.returned]
     old = {
         line.pk: line
         for chunk in _chunks(
-            sorted({ours.pk for _, ours in (*verdicts.amended, *verdicts.renumbered, *switched)})
+            sorted({ours.pk for _, ours in (*rewritten, *verdicts.renumbered, *switched)})
             + sorted(ours.pk for ours in verdicts.withdrawn)
         )
         for line in Line.objects.select_for_update().filter(pk__in=chunk).order_by("pk")
     }
     _withdraw([old[ours.pk] for ours in verdicts.withdrawn], pull, now)
-    for bank, ours in sorted(verdicts.amended, key=_by_id):
+    for bank, ours in sorted(rewritten, key=_by_id):
         touched |= {ours.as_of_date, bank.as_of_date}
         _amend(old[ours.pk], bank, pull, now)
     for bank, ours in sorted([*verdicts.renumbered, *switched], key=_by_id):
         touched.add(bank.as_of_date)
-        _use_id(old[ours.pk], bank.transaction_id, pull)
+        _renumber(old[ours.pk], bank.transaction_id, pull, now)
     writing.insert(account, pull, verdicts.new)
     touched.update(ours.as_of_date for ours in verdicts.withdrawn)
     touched.update(line.as_of_date for line in verdicts.new)
     return touched
+
+
+def with_returned(verdicts: Verdicts) -> Verdicts:
+    """Tell the lines that come back after an undo from those the bank changed; return the same verdicts."""
+    marked = {ours.pk for _, ours in verdicts.amended if not ours.booked}
+    if marked:
+        taken_back = LineRevision.objects.filter(
+            line__in=marked, undo=Undo.TAKEN_BACK, revision=F("line__revision") - 1
+        )
+        back = set(taken_back.values_list("line", flat=True))
+        verdicts.returned = [pair for pair in verdicts.amended if pair[1].pk in back]
+        verdicts.amended = [pair for pair in verdicts.amended if pair[1].pk not in back]
+    return verdicts
 
 
 def facts(line: PostedLine) -> dict[str, object]:
@@ -120,7 +137,7 @@ def facts(line: PostedLine) -> dict[str, object]:
 def _withdraw(lines: Iterable[Line], pull: Pull, now: datetime) -> None:
     changed, revisions = [], []
     for line in lines:
-        revisions.append(_revision(line, pull, now))
+        revisions.append(revision(line, pull, now))
         line.state, line.revision, line.last_changed_pull = "withdrawn", line.revision + 1, pull
         changed.append(line)
     LineRevision.objects.bulk_create(revisions)
@@ -128,7 +145,7 @@ def _withdraw(lines: Iterable[Line], pull: Pull, now: datetime) -> None:
 
 
 def _amend(line: Line, bank: PostedLine, pull: Pull, now: datetime) -> None:
-    _revision(line, pull, now).save()
+    revision(line, pull, now).save()
     ident = line.transaction_id
     for name, value in facts(bank).items():
         setattr(line, name, value)
@@ -141,10 +158,17 @@ def _amend(line: Line, bank: PostedLine, pull: Pull, now: datetime) -> None:
     )
     line.save()
     if ident != bank.transaction_id:
-        _use_id(line, bank.transaction_id, pull)
+        use_id(line, bank.transaction_id, pull)
 
 
-def _use_id(line: Line, ident: str, pull: Pull) -> None:
+def _renumber(line: Line, ident: str, pull: Pull, now: datetime) -> None:
+    revision(line, pull, now).save()
+    line.revision += 1
+    use_id(line, ident, pull)
+
+
+def use_id(line: Line, ident: str, pull: Pull) -> None:
+    """Make ``ident`` the id in use of the line."""
     # One id in use per line: the old one steps back before the new one comes.
     LineId.objects.filter(line=line, current=True).update(current=False)
     LineId.objects.update_or_create(
@@ -154,10 +178,11 @@ def _use_id(line: Line, ident: str, pull: Pull) -> None:
         create_defaults={"line": line, "current": True, "first_pull": pull},
     )
     line.transaction_id, line.last_changed_pull = ident, pull
-    line.save(update_fields=["transaction_id", "last_changed_pull"])
+    line.save(update_fields=["transaction_id", "revision", "last_changed_pull"])
 
 
-def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
+def revision(line: Line, pull: Pull, now: datetime, *, undo: Undo = Undo.NONE) -> LineRevision:
+    """Return the line as it is, for keeping beside what ``pull``, or the undoing of it, is about to make of it."""
     return LineRevision(
         line=line,
         revision=line.revision,
@@ -167,11 +192,12 @@ def _revision(line: Line, pull: Pull, now: datetime) -> LineRevision:
         transaction_id=line.transaction_id,
         replaced_by_pull=pull,
         replaced_at=now,
+        undo=undo,
     )
 
 
-def content(line: Line) -> dict[str, object]:
-    """Return a booked line's facts as JSON values, amounts and dates as text."""
+def content(line: LineFacts) -> dict[str, object]:
+    """Return a line's facts as JSON values, amounts and dates as text."""
     found = {name: getattr(line, name) for name in FACTS}
     # With the digits of its currency, whatever the database gives back.
     found["amount"] = format(exact(line.amount, line.currency), "f")

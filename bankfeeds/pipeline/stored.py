@@ -27,7 +27,7 @@ AT_ONCE = 16  # pages in memory
 class Claim:
     """One worker's turn at a pull. ``windows``: how many it booked; None where nobody wrote that down.
 
-    ``newest``: the pull's own counts are those of this turn.
+    ``newest``: the pull's own counts are those of this turn. ``first``: the key of its first raw page, 0 if not asked.
     """
 
     pull: Pull
@@ -36,6 +36,7 @@ class Claim:
     answer: str
     windows: int | None
     newest: bool
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,8 @@ def claims(account: Account) -> Iterator[Claim]:
         there[pull_id].add(number)
     for pull_id, numbers in there.items():
         _check_none_is_missing(pulls[pull_id], numbers)
-    for pull_id, number, _ in turns:
-        yield _claim(pulls[pull_id], number)
+    for pull_id, number, first in turns:
+        yield replace(_claim(pulls[pull_id], number), first=first)
 
 
 def readings(claim: Claim) -> Iterator[Unread]:

@@ -16,7 +16,10 @@ from tests.bankfeeds.renewal import register, renewed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MODELS = ("connection", "account", "day", "line", "pull", "finding", "balanceobservation", "rejectedline")
+MODELS = (
+    "connection", "account", "day", "line", "pull", "finding", "balanceobservation", "rejectedline", "provisionalline",
+    "linenote",
+)  # fmt: skip
 
 
 @pytest.fixture

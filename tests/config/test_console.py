@@ -20,7 +20,18 @@ def sidebar(html: str) -> list[str]:
     return re.findall(r"</span>\s*<span>([^<]+)</span>", part)
 
 
-FEEDS = ["Connections", "Pulls", "Days", "Findings", "Lines", "Hosts", "Outages"]
+FEEDS = [
+    "Connections",
+    "Pulls",
+    "Days",
+    "Findings",
+    "Lines",
+    "Lines of today",
+    "Quarantine",
+    "Notes",
+    "Hosts",
+    "Outages",
+]
 ONBOARDING = ["Projects", "Customers", "Messages"]
 KEYS = ["Keys", "Certificates", "Approvals", "Expiry notices", "Expiry mails"]
 ADMINISTRATION = ["People", "Groups", "Schedules", "Failed tasks"]

@@ -28,7 +28,17 @@ from audit.recording import Actor
 from audit.transitions import Button, TransitionAdmin
 from audit.workflow import PermissionMissing
 from bankfeeds import operations as feeds
-from bankfeeds.models import BalanceObservation, BankHost, Connection, Finding, Outage, Pull, RejectedLine
+from bankfeeds.models import (
+    BalanceObservation,
+    BankHost,
+    Connection,
+    Finding,
+    LineNote,
+    Outage,
+    ProvisionalLine,
+    Pull,
+    RejectedLine,
+)
 from certificates import operations as certificates
 from certificates.models import Act as TakesTwo
 from certificates.models import Approval, Certificate, KeyPair, Notice, NoticeMail
@@ -208,6 +218,11 @@ def one_of_each(at: datetime, people: dict[str, Any]) -> dict[type, Any]:
     )
     host = BankHost.objects.create(name="api.bank.example:443", state="open", opened_at=at, retry_at=at)
     Outage.objects.create(host=host, began_at=at, sentence="The bank could not be reached.")
+    today = {"account": pull.account, "as_of_date": at.date(), "transaction_id": "TODAY-1"}
+    ProvisionalLine.objects.create(
+        **today, position=0, direction="DEBIT", amount=1, currency="USD", pull=pull
+    )
+    LineNote.objects.create(**today, text="Asked.", author="command:test", at=at)
     notice = Notice.objects.create(certificate=Certificate.objects.all()[0], threshold=90, recorded_at=at)
     NoticeMail.objects.create(
         topic="notice:example", role="ops", notice=notice, subject="x", text="x", queued_at=at
@@ -436,6 +451,9 @@ def _approvers_acts(one: dict[type, Any], at: datetime) -> dict[str, Callable[[A
         ),
         "bankfeeds.answer_held_pull": lambda who: feeds.answer_held_pull(
             pk=Pull.objects.get().pk, answer="really_new", actor=who, now=at, reason="Looked."
+        ),
+        "bankfeeds.undo_pull": lambda who: feeds.undo_pull(
+            pk=Pull.objects.get().pk, actor=who, now=at, reason="Of another customer."
         ),
         "certificates.activate_keypair": lambda who: certificates.activate_key(pk=key.pk, actor=who, now=at),
         **{right: partial(_allow, Approval.objects.get(act=act).pk, at) for act, right in TWO_PEOPLE.items()},

@@ -160,7 +160,7 @@ def test_an_id_that_a_line_gave_up_goes_to_the_line_listed_under_it() -> None:
     pull = a_pull(account)
     writing.insert(account, pull, [replace(PLAIN, transaction_id="OLD")])
     first = Line.objects.get()
-    ledger._use_id(first, "NEW", pull)
+    ledger.use_id(first, "NEW", pull)
 
     writing.insert(account, pull, [replace(PLAIN, transaction_id=ident) for ident in ("OLD", "OTHER")])
 
@@ -274,7 +274,7 @@ def _two_lines_with_a_past() -> Account:
         replace(B, transaction_id="ELSEWHEN", as_of_date=earlier),
     )
     writing.insert(account, pull, [PLAIN, replace(B, transaction_id="EARLIER"), gone, elsewhen])
-    ledger._use_id(Line.objects.get(transaction_id="EARLIER"), "TXN-2", pull)
+    ledger.use_id(Line.objects.get(transaction_id="EARLIER"), "TXN-2", pull)
     Line.objects.filter(transaction_id="GONE").update(state="withdrawn")
     return account
 
