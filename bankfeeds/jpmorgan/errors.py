@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from bankfeeds.jpmorgan import transport, wire
+from bankfeeds.jpmorgan import faults, transport, wire
 from bankfeeds.jpmorgan.redaction import redacted
 
 LONGEST_PAUSE = timedelta(days=7)
@@ -226,7 +226,7 @@ def _error(
     blames: Blame = Blame.NONE,
     of_host: bool = False,
 ) -> BankError:
-    codes = "; ".join(f"{code} {message}".strip() for code, message in wire.faults(reply.body))
+    codes = "; ".join(f"{code} {message}".strip() for code, message in faults.faults(reply.body))
     identifiers = ", ".join(
         f"{name}={value}"
         for name, value in sorted(reply.headers.items())

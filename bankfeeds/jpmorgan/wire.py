@@ -136,15 +136,6 @@ class _WholePage(msgspec.Struct):
     data: list[Transaction]
 
 
-class _ErrorEnvelope(Wire):
-    errors: list[Fault] | None = None
-    error: str | None = None
-    error_description: str | None = msgspec.field(default=None, name="error_description")
-    http_status: int | None = None
-    title: str | None = None
-    context: list[dict[str, Any]] | None = None
-
-
 _transactions = msgspec.json.Decoder(_TransactionsEnvelope)
 _whole = msgspec.json.Decoder(_WholePage)
 _records = msgspec.json.Decoder(list[msgspec.Raw] | None)
@@ -153,7 +144,6 @@ _balances = msgspec.json.Decoder(BalancesAnswer)
 _account = msgspec.json.Decoder(AccountBalances)
 _day = msgspec.json.Decoder(DayBalances)
 _token = msgspec.json.Decoder(TokenAnswer)
-_errors = msgspec.json.Decoder(_ErrorEnvelope)
 _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
@@ -228,20 +218,6 @@ def token_answer(body: bytes) -> TokenAnswer:
     """Read the token endpoint's answer. Raises WireError, which never quotes the token."""
     _check_text(body)
     return _read(_token, body)
-
-
-def faults(body: bytes) -> list[tuple[str, str]]:
-    """Return the (code, message) pairs of an error answer in any of the bank's three shapes, or []."""
-    try:
-        answer = _errors.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return []
-    found = [(str(f.error_code or ""), f.error_msg or "") for f in answer.errors or []]
-    if answer.error or answer.error_description:
-        found.append((answer.error or "", answer.error_description or ""))
-    for entry in answer.context or []:
-        found.append((str(entry.get("code") or ""), str(entry.get("message") or "")))
-    return found or ([("", answer.title)] if answer.title else [])
 
 
 def narrative_value(value: object) -> str:

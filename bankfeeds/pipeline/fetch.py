@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,11 +16,11 @@ from audit.workflow import OperationRefused
 from bankfeeds.hosts import breaker
 from bankfeeds.hosts.gate import HostGate
 from bankfeeds.jpmorgan.client import Client, Endpoint, Page
-from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled, Unreadable
+from bankfeeds.jpmorgan.errors import BankError, Blame, Decision, NotCalled
 from bankfeeds.jpmorgan.oauth import TokenCache
 from bankfeeds.jpmorgan.transport import host_name
-from bankfeeds.models import Account, Connection, Pull, RawPage
-from bankfeeds.pipeline import drift, walk
+from bankfeeds.models import Account, Connection, Pull
+from bankfeeds.pipeline import drift, raw, walk
 from bankfeeds.pipeline.plan import Window
 from bankfeeds.pipeline.walk import Walk
 from certificates import identity, queries
@@ -31,7 +29,6 @@ from certificates.models import KeyPair, KeyUse
 
 PURPOSE = "pull"
 SMALL = 2000  # records: the compressed pages of no more than these stay in memory until they are booked
-AT_ONCE = 16  # pages in one statement
 # One per process: an access token serves all accounts of a connection until it expires.
 TOKENS = TokenCache()
 
@@ -135,15 +132,15 @@ def session(
 
 def transactions(client: Client, account: Account, pull: Pull, window: Window) -> Walk:
     """Return the pages of a window after storing them. Raises BankError."""
-    with _kept_if_unreadable(pull):
+    with raw.kept_if_unreadable(pull):
         pages = client.transactions(
             account=account.given_number,
             start=window.start,
             end=window.end,
             current_day=window.current_day,
-            keep=_packed,
+            keep=raw.packed,
         )
-    rows = _keep(pull, cast(list[_Packed], pages))
+    rows = raw.keep(pull, cast(list[raw.Packed], pages))
     drift.tell_of_new_fields(pull, account, walk.page(rows[0]))
     keys = [row.pk for row in rows]
     few = rows if pages[0].total_records <= SMALL else []  # of more, nothing may stay in memory
@@ -157,22 +154,11 @@ def transactions(client: Client, account: Account, pull: Pull, window: Window) -
 
 def balances(client: Client, account: Account, pull: Pull, start: date, end: date) -> Page:
     """Return the balances of at most 31 days after storing them. Raises BankError."""
-    with _kept_if_unreadable(pull):
+    with raw.kept_if_unreadable(pull):
         page = client.balances(account=account.given_number, start=start, end=end)
-    _keep(pull, [_packed(page)])
+    raw.keep(pull, [raw.packed(page)])
     drift.tell_of_new_fields(pull, account, page)
     return page
-
-
-@contextmanager
-def _kept_if_unreadable(pull: Pull) -> Iterator[None]:
-    """Keep the bytes of an answer that could not be read: without them nobody can say what the bank changed."""
-    try:
-        yield
-    except Unreadable as error:
-        if isinstance(error.page, Page):
-            _keep(pull, [_packed(error.page)])
-        raise
 
 
 def leave_alone(connection: Connection, *, until: datetime) -> None:
@@ -264,41 +250,3 @@ def _endpoint(connection: Connection) -> Endpoint:
         client_id=connection.client_id,
         auth=auth,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packed(Page):
-    """A page whose body is compressed, with the SHA-256 of what it was."""
-
-    sha256: str
-
-
-def _packed(page: Page) -> _Packed:
-    return _Packed(
-        kind=page.kind,
-        request=page.request,
-        body=zlib.compress(page.body, 6),
-        received_at=page.received_at,
-        number=page.number,
-        total_pages=page.total_pages,
-        total_records=page.total_records,
-        sha256=hashlib.sha256(page.body).hexdigest(),
-    )
-
-
-def _keep(pull: Pull, pages: Iterable[_Packed]) -> list[RawPage]:
-    """Store the pages, all of them or none."""
-    rows = [
-        RawPage(
-            pull=pull,
-            attempt=len(pull.claims),
-            kind=page.kind,
-            number=page.number,
-            request=dict(page.request),
-            body=page.body,
-            sha256=page.sha256,
-            received_at=page.received_at,
-        )
-        for page in pages
-    ]
-    return RawPage.objects.bulk_create(rows, batch_size=AT_ONCE)

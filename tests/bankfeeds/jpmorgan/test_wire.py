@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bankfeeds.jpmorgan import wire
+from bankfeeds.jpmorgan import faults, wire
 from tests.bankfeeds.jpmorgan.bodies import balances_body, day, envelope, page_body, record
 
 HEAD = b'"pagination":{"totalPages":1,"pageNumber":1,"totalRecords":1}'
@@ -153,7 +153,7 @@ def test_bytes_of_any_kind_are_read_or_refused(body: bytes) -> None:
     ):
         with suppress(wire.WireError):
             read(body)
-    assert isinstance(wire.faults(body), list)
+    assert isinstance(faults.faults(body), list)
     assert all(isinstance(part, str) for part in wire.glimpse(body))
 
 
@@ -296,7 +296,7 @@ def test_a_balance_given_as_text_is_refused() -> None:
 def test_the_banks_error_codes_are_found_in_each_of_its_shapes(
     body: bytes, found: list[tuple[str, str]]
 ) -> None:
-    assert wire.faults(body) == found
+    assert faults.faults(body) == found
 
 
 def test_a_glimpse_of_an_unreadable_record_finds_its_id_and_day() -> None:
