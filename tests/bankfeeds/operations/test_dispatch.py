@@ -175,7 +175,7 @@ def test_a_tick_asks_as_much_for_a_hundred_drafts_and_feeds_as_for_ten(
     feeds(100, state="draft", label="draft")
     accounts = feeds(100)
     Account.objects.filter(pk__in=[account.pk for account in accounts]).update(next_pull_at=NOW + MINUTE)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(20):
         assert tick() == []
     with django_assert_max_num_queries(30):
         operations.queue_due_pulls(today=TODAY, actor=ACTOR, now=NOW + MINUTE)
