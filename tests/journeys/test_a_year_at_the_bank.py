@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bankfeeds import operations
 from bankfeeds.models import Day, Line
 from bankfeeds.simulator.bank_days import is_business_day
-from tests.bankfeeds.feeds import command
-from tests.journeys.bank_year import LAST, OUTAGE, Year, year
+from tests.bankfeeds.feeds import ACTOR, command
+from tests.journeys.bank_year import LAST, OUTAGE, LossyQueue, Year, year
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,6 +22,28 @@ def test_after_a_year_every_day_is_proven_and_the_ledger_is_the_banks(
             down = OUTAGE[0] <= day <= OUTAGE[1]
             if is_business_day(day):
                 harbor.read(patient=not down)
+        _end_well(harbor)
+
+
+def test_the_same_year_with_a_queue_that_loses_and_doubles_its_deliveries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with year(monkeypatch) as harbor:
+        operations.set_schedule(
+            pk=harbor.feed.connection.pk,
+            time_zone="America/New_York",
+            pull_times=["06:30"],
+            on_holidays="all",
+            actor=ACTOR,
+            now=harbor.clock(),
+        )
+        queue = LossyQueue()
+        harbor.work(queue)
+        for day in harbor.days():
+            if is_business_day(day):
+                harbor.work(queue)
+        assert queue.lost > 10
+        assert queue.doubled > 10
         _end_well(harbor)
 
 
