@@ -23,6 +23,8 @@ from bankfeeds.simulator import scenarios, server
 from bankfeeds.simulator.authority import Authority
 
 TODAY = date(2026, 6, 3)
+HISTORY_DAYS = 12
+"""Business days: enough for more than one window, and no more than a first pull reads in a moment."""
 ACTOR = Actor.command("test")
 AUTHORITY = Authority.create(now=datetime.now(UTC))
 COMPARED = ("transaction_id", "as_of_date", "direction", "amount", "currency", "bai_code", "bank_reference")
@@ -110,11 +112,20 @@ def feed(
     certified: bool = True,
     **terms: Any,
 ) -> Iterator[Feed]:
-    """Run a bank and set up a certified test connection to it."""
+    """Run a bank and set up a certified test connection to it.
+
+    Its feed begins with the bank's short history; with ``history_days`` given, ninety days back as is usual.
+    """
+    short = "history_days" not in terms
+    terms = {"history_days": HISTORY_DAYS, **terms}
     bank = scenarios.build(scenario, today=today, accounts=accounts, authority=AUTHORITY, **terms)
     with server.BankServer(bank) as running:
         connection = operations.create_connection(
-            facts=new_connection(bank, running, auth=auth), actor=ACTOR, now=timezone.now()
+            facts=new_connection(
+                bank, running, auth=auth, history_start=bank.history_start if short else None
+            ),
+            actor=ACTOR,
+            now=timezone.now(),
         )
         found = Feed(bank, running, connection)
         if certified:

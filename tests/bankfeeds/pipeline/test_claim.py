@@ -115,10 +115,10 @@ def test_a_worker_killed_anywhere_leaves_nothing_half_booked(
 
     places = {
         "after the claim": (fetch, "bank", 1),
-        "between the calls": (fetch, "balances", 2),
+        "between the calls": (fetch, "balances", 1),
         "before a window": (run, "book_window", 1),
-        "inside a window": (book.coverage, "prove", 4),
-        "between the windows": (run, "book_window", 5),
+        "inside a window": (book.coverage, "prove", 2),
+        "between the windows": (run, "book_window", 3),
         "before the end": (claim, "finish", 1),
     }
     module, name, number = places[point]

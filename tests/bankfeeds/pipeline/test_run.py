@@ -31,11 +31,18 @@ def harbor() -> Iterator[Feed]:
         yield found
 
 
-def test_the_first_pull_books_the_banks_ledger_and_proves_its_days(harbor: Feed) -> None:
-    pull = harbor.pull()
+@pytest.fixture
+def old_harbor() -> Iterator[Feed]:
+    """A feed with a usual history: ninety days of it are read."""
+    with feed(history_days=40) as found:
+        yield found
+
+
+def test_the_first_pull_books_the_banks_ledger_and_proves_its_days(old_harbor: Feed) -> None:
+    pull = old_harbor.pull()
     assert (pull.state, pull.reason, pull.lease_owner) == ("booked", "", "")
-    assert counts(pull) == {"new": len(harbor.bank_lines())}
-    assert_right(harbor)
+    assert counts(pull) == {"new": len(old_harbor.bank_lines())}
+    assert_right(old_harbor)
     assert pull.covered is not None
     said = [(date.fromisoformat(start), date.fromisoformat(end)) for start, end in pull.covered]
     assert {day for start, end in said for day in days_between(start, end)} == {
@@ -45,7 +52,7 @@ def test_the_first_pull_books_the_banks_ledger_and_proves_its_days(harbor: Feed)
     assert covered == {TODAY - timedelta(days=n) for n in range(1, 91)}
     stated = {
         row["as_of_date"]: row["closing_ledger"]
-        for row in harbor.bank.day_balances(harbor.account.given_number)
+        for row in old_harbor.bank.day_balances(old_harbor.account.given_number)
     }
     assert dict(Day.objects.filter(stated=True).values_list("as_of_date", "closing")) == stated
 
@@ -99,25 +106,27 @@ def test_a_late_line_reopens_its_day_which_is_proven_again(harbor: Feed) -> None
 
 
 def test_a_late_line_on_an_old_day_shows_in_the_balances_and_is_fetched_by_the_same_pull(
-    harbor: Feed,
+    old_harbor: Feed,
 ) -> None:
-    harbor.pull()
-    day = a_day(harbor, 12)
-    harbor.bank.add_late_line(harbor.account.given_number, day, amount=Decimal("12.34"))
-    assert counts(harbor.pull()) == {"new": 1}
-    assert_right(harbor)
+    old_harbor.pull()
+    day = a_day(old_harbor, 12)
+    old_harbor.bank.add_late_line(old_harbor.account.given_number, day, amount=Decimal("12.34"))
+    assert counts(old_harbor.pull()) == {"new": 1}
+    assert_right(old_harbor)
     assert kinds() == []
 
 
-def test_a_deep_reading_that_failed_is_made_again_by_the_next_pull(harbor: Feed) -> None:
-    harbor.pull()
-    renamed = harbor.bank.renumber_day(harbor.account.given_number, a_day(harbor, 12))  # no balance shows it
+def test_a_deep_reading_that_failed_is_made_again_by_the_next_pull(old_harbor: Feed) -> None:
+    old_harbor.pull()
+    renamed = old_harbor.bank.renumber_day(
+        old_harbor.account.given_number, a_day(old_harbor, 12)
+    )  # no balance shows it
     week_later = TODAY + timedelta(days=7)
-    harbor.bank.advance_to(week_later)
-    harbor.bank.faults.add("500", path="transactions", times=3)
-    assert harbor.pull(today=week_later).state == "failed"
-    assert harbor.pull(today=week_later).renumbered == len(renamed)
-    assert_right(harbor)
+    old_harbor.bank.advance_to(week_later)
+    old_harbor.bank.faults.add("500", path="transactions", times=3)
+    assert old_harbor.pull(today=week_later).state == "failed"
+    assert old_harbor.pull(today=week_later).renumbered == len(renamed)
+    assert_right(old_harbor)
 
 
 def test_identical_payments_are_two_lines(harbor: Feed) -> None:
