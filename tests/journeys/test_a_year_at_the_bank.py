@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+
 import pytest
+from django.db import connection
 
 from bankfeeds import operations
 from bankfeeds.models import Day, Line
-from bankfeeds.simulator.bank_days import is_business_day
 from tests.bankfeeds.feeds import ACTOR, command
-from tests.journeys.bank_year import LAST, OUTAGE, LossyQueue, Year, year
+from tests.journeys.bank_year import LAST, OUTAGE, LossyQueue, Year, read_on, year
 
 pytestmark = pytest.mark.django_db(transaction=True)
+BOTH = (
+    os.environ.get("YEARS") == "both"
+)  # a year takes about a minute: each database lives one of them by default
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite" and not BOTH, reason="SQLite lives this year; YEARS=both")
 def test_after_a_year_every_day_is_proven_and_the_ledger_is_the_banks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -20,11 +27,14 @@ def test_after_a_year_every_day_is_proven_and_the_ledger_is_the_banks(
         harbor.read()
         for day in harbor.days():
             down = OUTAGE[0] <= day <= OUTAGE[1]
-            if is_business_day(day):
+            if read_on(day):
                 harbor.read(patient=not down)
         _end_well(harbor)
 
 
+@pytest.mark.skipif(
+    connection.vendor != "postgresql" and not BOTH, reason="PostgreSQL lives this year; YEARS=both"
+)
 def test_the_same_year_with_a_queue_that_loses_and_doubles_its_deliveries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -40,7 +50,7 @@ def test_the_same_year_with_a_queue_that_loses_and_doubles_its_deliveries(
         queue = LossyQueue()
         harbor.work(queue)
         for day in harbor.days():
-            if is_business_day(day):
+            if read_on(day):
                 harbor.work(queue)
         assert queue.lost > 10
         assert queue.doubled > 10
@@ -66,7 +76,12 @@ def _end_well(harbor: Year) -> None:
     assert sorted(
         Line.objects.filter(state="withdrawn").values_list("ids__transaction_id", flat=True)
     ) == sorted(harbor.withdrawn)
-    assert [kind for kind, state in harbor.findings() if kind == "withdrawn_line"] == ["withdrawn_line"] * 8
-    assert {kind for kind, state in harbor.findings() if state == "open"} == {"withdrawn_line"}
+    # Whether the feed is late is judged by the clock, which is ahead of the bank's dates here.
+    told = Counter(kind for kind, state in harbor.findings() if state == "open" and kind != "late_feed")
+    assert told == {
+        "withdrawn_line": harbor.injected["withdrawn"],
+        "contradicting_code": harbor.injected["reversal"],
+        "contract_drift": 1,
+    }
     said = command("replay_pulls", "--connection", harbor.feed.connection.label)
     assert said.code == 0, said.out + said.err
