@@ -1,0 +1,40 @@
+"""Where undo, prune, second readings and the replay meet: the ledger is the same whatever came before what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from audit.workflow import OperationRefused
+from bankfeeds import operations, records, schedule
+from bankfeeds.jpmorgan.errors import BankError, Decision
+from bankfeeds.models import Finding, Line, RawPage, RejectedLine
+from bankfeeds.pipeline import run
+from bankfeeds.pipeline.claim import new_owner
+from tests.bankfeeds.paper import ACTOR, MONDAY, TUESDAY, PaperBank, paper
+from tests.bankfeeds.pipeline.looking import counts, kinds
+
+__all__ = ["paper"]
+
+pytestmark = pytest.mark.django_db
+
+
+def prune(paper: PaperBank) -> int:
+    paper.now += timedelta(days=36)
+    return schedule.prune(actor=ACTOR, now=paper.now)
+
+
+def test_a_pull_whose_pages_were_pruned_is_undone_in_the_replay_too(paper: PaperBank) -> None:
+    first = paper.pull()
+    second = paper.pull()
+    assert prune(paper) > 0
+    assert not RawPage.objects.filter(pull=second).exists()
+
+    paper.undo(first)
+    assert paper.booked() == paper.says()
+    paper.undo(second)
+
+    assert paper.booked() == []
+    assert paper.replayed().differences == []
