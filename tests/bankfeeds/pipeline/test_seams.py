@@ -38,3 +38,27 @@ def test_a_pull_whose_pages_were_pruned_is_undone_in_the_replay_too(paper: Paper
 
     assert paper.booked() == []
     assert paper.replayed().differences == []
+
+
+def test_a_pull_that_wrote_in_an_earlier_turn_is_not_pruned(
+    paper: PaperBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper.balanced = False
+    paper.pull()
+    paper.take("MON-1")
+    paper.post("MON-1", MONDAY, "100.00", "INVOICE 1, EXPLAINED")
+    with monkeypatch.context() as patched:
+        patched.setattr(run.claim, "finish", _killed)
+        with pytest.raises(SystemExit):
+            paper.pull()
+    again = paper.pull()
+    assert len(again.claims) == 2
+    assert counts(again) == {}
+
+    prune(paper)
+
+    assert paper.replayed().differences == []
+
+
+def _killed(*_: Any, **__: Any) -> None:
+    raise SystemExit
