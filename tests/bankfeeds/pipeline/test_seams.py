@@ -62,3 +62,21 @@ def test_a_pull_that_wrote_in_an_earlier_turn_is_not_pruned(
 
 def _killed(*_: Any, **__: Any) -> None:
     raise SystemExit
+
+
+def test_a_second_reading_never_takes_a_line_back_to_an_older_version(
+    paper: PaperBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(records.LONGEST, "bank_reference", 4)
+    paper.balanced = False
+    paper.post("MON-3", MONDAY, "7.00", "LONG", reference="004411")
+    paper.pull()
+    paper.take("TUE-1")
+    paper.post("TUE-1", TUESDAY, "50.00", "INVOICE 2, EXPLAINED")
+    assert counts(paper.pull(start=TUESDAY, end=TUESDAY)) == {"amended": 1}
+    monkeypatch.setitem(records.LONGEST, "bank_reference", 256)
+
+    with pytest.raises(OperationRefused):
+        operations.retry_rejected(pk=RejectedLine.objects.get().pk, actor=ACTOR, now=paper.now)
+
+    assert Line.objects.get(transaction_id="TUE-1").description == "INVOICE 2, EXPLAINED"
