@@ -80,3 +80,58 @@ def test_a_second_reading_never_takes_a_line_back_to_an_older_version(
         operations.retry_rejected(pk=RejectedLine.objects.get().pk, actor=ACTOR, now=paper.now)
 
     assert Line.objects.get(transaction_id="TUE-1").description == "INVOICE 2, EXPLAINED"
+
+
+def test_of_many_lines_that_a_later_answer_left_out_none_counts_as_read_again(paper: PaperBank) -> None:
+    for number in range(60):
+        paper.post(f"BAD-{number:02}", MONDAY, "1.00", "OF ANOTHER CUSTOMER")
+    paper.balanced = False
+    first = paper.pull()
+    for number in range(60):
+        paper.take(f"BAD-{number:02}")
+    paper.pull(start=MONDAY, end=MONDAY)
+    assert kinds() == ["unproven_change"]
+
+    paper.undo(first)
+
+    assert [one for one, *_ in paper.booked() if one.startswith("BAD")] == []
+
+
+def test_an_accepted_doubt_is_still_no_confirmation(paper: PaperBank) -> None:
+    paper.post("BAD", MONDAY, "1.00", "OF ANOTHER CUSTOMER")
+    paper.balanced = False
+    first = paper.pull()
+    paper.take("BAD")
+    paper.pull(start=MONDAY, end=MONDAY)
+    finding = Finding.objects.get(kind="unproven_change")
+    operations.accept_finding(pk=finding.pk, actor=ACTOR, now=paper.now, reason="The bank looks into it.")
+
+    paper.undo(first)
+
+    assert [one for one, *_ in paper.booked() if one == "BAD"] == []
+
+
+def test_what_an_earlier_turn_read_confirms_nothing_that_came_after_it(
+    paper: PaperBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(run.wishes, "note_sweeps", _refused)
+        failed = paper.pull()
+    assert (failed.state, failed.needs_person) == ("failed", True)
+    paper.post("BAD", MONDAY, "1.00", "OF ANOTHER CUSTOMER")
+    bad = paper.pull()
+    assert counts(bad) == {"new": 1}
+    operations.retry_pull(pk=failed.pk, actor=ACTOR, now=paper.now)
+    paper.now += timedelta(days=30)
+    monkeypatch.setattr(run.plan, "windows", lambda *_: [])
+    run.run_pull(
+        pull_id=failed.pk, owner=new_owner(), today=paper.today, actor=ACTOR, clock=lambda: paper.now
+    )
+
+    paper.undo(bad)
+
+    assert [one for one, *_ in paper.booked() if one == "BAD"] == []
+
+
+def _refused(*_: Any) -> None:
+    raise BankError(Decision.ASK, "The bank refused.")
