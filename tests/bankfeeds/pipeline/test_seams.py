@@ -10,8 +10,9 @@ import pytest
 from audit.workflow import OperationRefused
 from bankfeeds import operations, records, schedule
 from bankfeeds.jpmorgan.errors import BankError, Decision
-from bankfeeds.models import Finding, Line, RawPage, RejectedLine
-from bankfeeds.pipeline import run
+from bankfeeds.models import Finding, Line, Pull, RawPage, RejectedLine
+from bankfeeds.operations import dispatch
+from bankfeeds.pipeline import claim, run
 from bankfeeds.pipeline.claim import new_owner
 from tests.bankfeeds.paper import ACTOR, MONDAY, TUESDAY, PaperBank, paper
 from tests.bankfeeds.pipeline.looking import counts, kinds
@@ -135,3 +136,20 @@ def test_what_an_earlier_turn_read_confirms_nothing_that_came_after_it(
 
 def _refused(*_: Any) -> None:
     raise BankError(Decision.ASK, "The bank refused.")
+
+
+def test_an_account_whose_older_days_a_worker_just_took_stays_due(
+    paper: PaperBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull = operations.start_pull(
+        account=paper.account, today=paper.today, actor=ACTOR, now=paper.now, kind="backfill"
+    )
+    seen = paper.account
+    claim.claim(pull_id=pull.pk, owner=new_owner(), today=paper.today, actor=ACTOR, now=paper.now)
+    # As another worker sees it that looked a moment before.
+    monkeypatch.setattr(dispatch.turns, "accounts_due_before_older_days", lambda **_: [seen])
+
+    dispatch.queue_due_pulls(today=paper.today, actor=ACTOR, now=paper.now)
+
+    assert Pull.objects.get().kind == "backfill"
+    assert paper.account.next_pull_at == seen.next_pull_at
