@@ -112,18 +112,26 @@ def _rebuild(account: Account, blank: Account, start: date | None, now: datetime
     twins: dict[UUID, Pull] = {}
     for claim in stored.claims(account):
         while undone and (undone[0].undone_after or 0) < claim.first:
-            _undo(undone.pop(0), twins, now)
+            _undo(undone.pop(0), blank, twins, now)
         found.pulls += claim.newest
         _book(claim, blank, twins, start, now, found)
     for pull in undone:
-        _undo(pull, twins, now)
+        _undo(pull, blank, twins, now)
 
 
-def _undo(pull: Pull, twins: dict[UUID, Pull], now: datetime) -> None:
-    twin = twins.get(pull.pk)
-    if twin is not None:
-        undoing.take_back(twin, undoing.fates(twin, undoing.Recorded(pull)), now)
-        Pull.objects.filter(pk=twin.pk).update(state="undone")
+def _undo(pull: Pull, blank: Account, twins: dict[UUID, Pull], now: datetime) -> None:
+    # Also of a pull whose pages were pruned: it had confirmed what others wrote, and confirms it no more.
+    if pull.pk not in twins:
+        twins[pull.pk] = _twin(pull, blank, pull.today, now)
+    twin = twins[pull.pk]
+    undoing.take_back(twin, undoing.fates(twin, undoing.Recorded(pull)), now)
+    Pull.objects.filter(pk=twin.pk).update(state="undone")
+
+
+def _twin(pull: Pull, blank: Account, today: date, now: datetime) -> Pull:
+    return Pull.objects.create(
+        account=blank, kind=pull.kind, state="booked", today=today, requested_by="replay", requested_at=now
+    )
 
 
 def _book(
@@ -135,14 +143,7 @@ def _book(
     found: Replayed,
 ) -> None:
     if claim.pull.pk not in twins:
-        twins[claim.pull.pk] = Pull.objects.create(
-            account=blank,
-            kind=claim.pull.kind,
-            state="booked",
-            today=claim.today,
-            requested_by="replay",
-            requested_at=now,
-        )
+        twins[claim.pull.pk] = _twin(claim.pull, blank, claim.today, now)
     pull = twins[claim.pull.pk]
     pull.today, pull.answer = claim.today, claim.answer
     total = dict.fromkeys(COUNTERS, 0)

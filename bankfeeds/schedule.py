@@ -12,14 +12,23 @@ from typing import Any
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from audit.recording import Actor, record
 from bankfeeds import queries
-from bankfeeds.models import BalanceObservation, Connection, Day, Heartbeat, Pull, RawPage
+from bankfeeds.models import (
+    BalanceObservation,
+    Connection,
+    Day,
+    Heartbeat,
+    Line,
+    LineRevision,
+    Pull,
+    RawPage,
+)
 from bankfeeds.models.pull import PullKind
 from bankfeeds.operations import dispatch, judge_late_feeds
 
@@ -138,7 +147,12 @@ def _unchanged(connection: Connection) -> QuerySet[Pull]:
     told = BalanceObservation.objects.filter(account__connection=connection).values("pull")
     known = Day.objects.filter(account__connection=connection, pull__isnull=False)
     judged = known.exclude(state__in=["missing", "provisional"]).values("pull")
-    return pulls.exclude(pk__in=told).exclude(pk__in=judged)
+    # The counts are those of the newest turn: what one before it wrote, the lines say.
+    first, changed = (
+        Line.objects.filter(first_pull=OuterRef("pk")),
+        LineRevision.objects.filter(replaced_by_pull=OuterRef("pk")),
+    )
+    return pulls.exclude(pk__in=told).exclude(pk__in=judged).exclude(Exists(first)).exclude(Exists(changed))
 
 
 def _can_skip() -> bool:

@@ -103,14 +103,16 @@ def _instead_of_older_days(room: int, today: date, actor: Actor, now: datetime) 
     """Queue scheduled pulls in the place of pulls of older days that no worker has taken yet."""
     found = []
     for account in turns.accounts_due_before_older_days(now=now)[:room]:
-        with transaction.atomic():
-            due = Account.objects.select_for_update().filter(pk=account.pk, next_pull_at=account.next_pull_at)
-            if not due.update(next_pull_at=next_time(account, now=now)):
-                continue  # another scheduler was first
-            try:
+        try:
+            with transaction.atomic():
+                due = Account.objects.select_for_update().filter(
+                    pk=account.pk, next_pull_at=account.next_pull_at
+                )
+                if not due.update(next_pull_at=next_time(account, now=now)):
+                    continue  # another scheduler was first
                 found.append(
                     start_pull(account=account, today=today, actor=actor, now=now, kind=PullKind.SCHEDULED)
                 )
-            except OperationRefused:
-                continue  # a worker has taken it meanwhile
+        except OperationRefused:
+            continue  # a worker has taken it meanwhile: the account stays due
     return found

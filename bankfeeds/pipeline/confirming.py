@@ -10,6 +10,7 @@ from uuid import UUID
 from bankfeeds.models import Account, Finding, Pull
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.models.pull import PullKind
+from bankfeeds.pipeline.doubts import MOST_LISTED
 
 CONFIRMED = "a later pull read it too"
 PERHAPS = "a later pull, from before windows were noted, may have read it too"
@@ -27,7 +28,7 @@ class Confirmations:
     def of(self, author: UUID, day: date, ident: str) -> str:
         """Return why a line of ``day`` that ``author`` saw first stays, as words; empty: nobody else has seen it."""
         days, unknown = self._later(author)
-        if day in days and ident not in self._doubts().get(day, ()):
+        if day in days and not self._doubted_of(day, ident):
             return CONFIRMED
         return PERHAPS if unknown else ""
 
@@ -43,7 +44,9 @@ class Confirmations:
         return self._covered[author]
 
     def _covered_since(self, author: UUID, ended: datetime | None) -> tuple[frozenset[date], bool]:
-        pulls = Pull.objects.filter(account=self._account, finished_at__gt=ended).exclude(pk=author)
+        # Asked for since: of one that failed before and was tried again, nobody noted which windows came when.
+        pulls = Pull.objects.filter(account=self._account, requested_at__gte=ended, finished_at__gt=ended)
+        pulls = pulls.exclude(pk=author)
         # A stored answer that was read again is no second answer of the bank.
         pulls = pulls.exclude(kind=PullKind.REREAD).exclude(pk__in=self._undone)
         found: set[date] = set()
@@ -53,12 +56,22 @@ class Confirmations:
             found |= _days(covered or ())
         return frozenset(found), unknown
 
+    def _doubted_of(self, day: date, ident: str) -> bool:
+        left_out = self._doubts().get(day, set())
+        # A finding lists no more than so many: then the day's others may have been left out as well.
+        return ident in left_out or len(left_out) >= MOST_LISTED
+
     def _doubts(self) -> dict[date, set[str]]:
-        """Return the ids that an open finding says an answer left out, by day: they were covered, and not confirmed."""
+        """Return the ids that a finding says an answer left out, by day: they were covered, and not confirmed.
+
+        Also a finding that a person accepted: its cause stays.
+        """
         if self._doubted is None:
             self._doubted = defaultdict(set)
             kinds = (FindingKind.INCOMPLETE_ANSWER, FindingKind.UNPROVEN_CHANGE)
-            rows = Finding.objects.filter(account=self._account, state="open", kind__in=kinds)
+            rows = Finding.objects.filter(
+                account=self._account, state__in=("open", "accepted"), kind__in=kinds
+            )
             for day, data in rows.exclude(as_of_date=None).values_list("as_of_date", "data"):
                 self._doubted[day].update(data.get("missing", ()))  # type: ignore[index]
         return self._doubted

@@ -142,11 +142,12 @@ def prove(
     changed = [
         row
         for day, row in sorted(rows.items())
-        if day not in unknown and (row.pk is None or _snapshot(row) != before[day])
+        # A touched day also when its sums are as before: its lines are of this answer now, and of no older one.
+        if day not in unknown and (row.pk is None or _snapshot(row) != before[day] or day in touched)
     ]
     for row in changed:
         row.pull = pull
-        if row.as_of_date in read:
+        if row.as_of_date in read or row.as_of_date in touched:
             row.read_at = reading.read_at
     _save(changed)
     ProvisionalLine.objects.filter(account=account, as_of_date__in=read - unknown).delete()

@@ -16,6 +16,8 @@ from bankfeeds.pipeline.findings import Cause, finding_key
 from bankfeeds.pipeline.normalise import Lines
 from bankfeeds.pipeline.plan import Window
 
+MOST_LISTED = 50  # ids in the data of a finding
+
 
 def doubts_and_rejections(
     account: Account, pull: Pull, window: Window, lines: Lines, verdicts: Verdicts
@@ -133,7 +135,7 @@ def withdrawn_line(ident: str, day: date) -> Cause:
 
 
 def _doubt(doubt: Doubt, day: date, missing: Sequence[str], held: Sequence[str]) -> Cause:
-    data = {"missing": list(missing[:50]), "held": list(held[:50])}
+    data = {"missing": list(missing[:MOST_LISTED]), "held": list(held[:MOST_LISTED])}
     if doubt is Doubt.INCOMPLETE:
         return Cause(
             kind=FindingKind.INCOMPLETE_ANSWER,
