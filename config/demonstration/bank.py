@@ -66,8 +66,8 @@ class BankDesk:
         self._post("/ledger/renumber", account=account, day=day)
 
     def leave_out(self, *, account: str, field: str) -> None:
-        """Have one record of the account's next answer lack a field."""
-        self._post("/faults", kind="missing_field", account=account, field=field)
+        """Have the first record of each of the account's answers lack a field from now on."""
+        self._post("/faults", kind="missing_field", account=account, field=field, times=None)
 
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._session.get(self._url + path, timeout=TIMEOUT)

@@ -202,6 +202,10 @@ class Story:
     def have_a_bad_day(self, when: datetime) -> None:
         """The bank amends a line, posts one late, spoils a record and renumbers: what the console shows then."""
         bank = self.scene.bank
+        feeds.set_schedule(
+            pk=self.connection.pk, time_zone="America/Chicago", pull_times=["07:30", "16:00"], on_holidays="once",
+            **self.common(when),
+        )  # fmt: skip
         main, other = self.connection.accounts.order_by("pk")
         posted = bank.posted(main.given_number)
         changed, late = posted[-2]["transaction_id"], posted[-1]["as_of_date"]
