@@ -126,6 +126,11 @@ def amount_text(amount: Decimal, currency: str) -> str:
     return format(exact(amount, currency), "f") if currency else format(amount.normalize() + 0, "f")
 
 
+def amount_in_thousands(amount: Decimal, currency: str) -> str:
+    """Return the amount as people read it: its currency's digits, and thousands apart."""
+    return f"{Decimal(amount_text(amount, currency)):,f}"
+
+
 def cannot_be_proven(records: int) -> str:
     """Return why a day with so many records that could not be taken has no proof."""
     return f"cannot be proven because of {records} line{'' if records == 1 else 's'}"

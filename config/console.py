@@ -43,7 +43,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Lines of today", "bankfeeds.ProvisionalLine", "hourglass_top"),
             ("Quarantine", "bankfeeds.RejectedLine", "report"),
             ("Notes", "bankfeeds.LineNote", "sticky_note_2"),
-            ("Hosts", "bankfeeds.BankHost", "dns"),
+            ("Bank hosts", "bankfeeds.BankHost", "dns"),
             ("Outages", "bankfeeds.Outage", "cloud_off"),
         ),
     ),
@@ -83,11 +83,18 @@ class Count:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for the theme; each item carries the permission that shows it."""
+    health = {
+        "title": "Feed health",
+        "icon": "monitor_heart",
+        "link": reverse("admin:bankfeeds_connection_feeds"),
+        "permission": lambda request: may_view(request, "bankfeeds.Connection"),
+    }
     landing = {"title": "What needs me now", "icon": "inbox", "link": reverse("admin:index")}
-    sections = [
+    sections: list[dict[str, Any]] = [
         {"title": title, "separator": True, "items": [_item(*item) for item in items if registered(item[1])]}
         for title, items in SECTIONS
     ]
+    next(one["items"] for one in sections if one["title"] == "Bank feeds").insert(0, health)
     return [{"items": [landing]}, *sections]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
 
+from bankfeeds.expectation import day_words
 from bankfeeds.models import Line, Pull
 from bankfeeds.pipeline import ledger
+from bankfeeds.reports import amount_in_thousands
 
 LABELS = {
     "state": "State",
@@ -77,10 +80,18 @@ def changes(line: Line) -> list[Change]:
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FieldChange]:
     return [
-        FieldChange(label=label, before=_text(before.get(name)), after=_text(after.get(name)))
+        FieldChange(label=label, before=_told(before, name), after=_told(after, name))
         for name, label in LABELS.items()
         if before.get(name) != after.get(name)
     ]
+
+
+def _told(version: Mapping[str, Any], name: str) -> str:
+    if name == "amount" and version.get(name) is not None:
+        return amount_in_thousands(Decimal(str(version[name])), str(version.get("currency") or ""))
+    if name in ("as_of_date", "value_date") and version.get(name):
+        return day_words(date.fromisoformat(str(version[name])))
+    return _text(version.get(name))
 
 
 def _title(undo: str, fields: list[FieldChange], returned: bool) -> str:

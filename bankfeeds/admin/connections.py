@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -22,6 +24,7 @@ from bankfeeds.admin import schedules
 from bankfeeds.admin.forms import ConnectionForm
 from bankfeeds.admin.health import FeedHealthPages
 from bankfeeds.admin.validation import ValidationPages
+from bankfeeds.expectation import day_words
 from bankfeeds.freshness import freshness_of
 from bankfeeds.models import Account, Connection, Pull
 
@@ -161,8 +164,8 @@ class ConnectionAdmin(FeedHealthPages, ValidationPages, TransitionAdmin, ReadOnl
         accounts = list(connection.accounts.all())
         known = freshness_of([account.pk for account in accounts])
         rows = [
-            (_link("account", account.pk, account.masked), account.currency or "–", fresh.through or "nothing yet",
-             fresh.proven_through or "nothing yet", fresh.gaps)
+            (_link("account", account.pk, account.masked), account.currency or "–", _day(fresh.through),
+             _day(fresh.proven_through), fresh.gaps)
             for account in accounts
             for fresh in [known[account.pk]]
         ]  # fmt: skip
@@ -190,7 +193,7 @@ class ConnectionAdmin(FeedHealthPages, ValidationPages, TransitionAdmin, ReadOnl
     @admin.display(description="validation")
     def validation(self, connection: Connection) -> SafeString:
         return format_html(
-            '<a href="{}">Validation pack</a>: right, complete, nothing twice',
+            '<a class="lk-link" href="{}">Validation pack</a>: right, complete, nothing twice',
             reverse("admin:bankfeeds_connection_validation", args=[connection.pk]),
         )
 
@@ -198,7 +201,7 @@ class ConnectionAdmin(FeedHealthPages, ValidationPages, TransitionAdmin, ReadOnl
     def last_pulls(self, connection: Connection) -> SafeString:
         pulls = Pull.objects.filter(account__connection=connection).select_related("account")[:10]
         rows = [
-            (_link("pull", pull.pk, f"{pull.requested_at:%Y-%m-%d %H:%M}"), pull.account.masked,
+            (_link("pull", pull.pk, date_format(pull.requested_at, "DATETIME_FORMAT")), pull.account.masked,
              schedules.at_work(pull), pull.new, pull.same, pull.reason or "–")
             for pull in pulls
         ]  # fmt: skip
@@ -213,7 +216,8 @@ class ConnectionAdmin(FeedHealthPages, ValidationPages, TransitionAdmin, ReadOnl
     @admin.display(description="keys")
     def keys(self, connection: Connection) -> SafeString:
         return format_html(
-            '<a href="{}?q={}">Keys of this connection</a>; <a href="{}?scope={}">request a certificate in steps</a>',
+            '<a class="lk-link" href="{}?q={}">Keys of this connection</a>; '
+            '<a class="lk-link" href="{}?scope={}">request a certificate in steps</a>',
             reverse("admin:certificates_keypair_changelist"), connection.scope,
             reverse("admin:certificates_keypair_request"), connection.scope,
         )  # fmt: skip
@@ -247,7 +251,7 @@ class AccountAdmin(ReadOnlyAdmin, ModelAdmin):
         if fresh.through is None:
             return "nothing yet"
         age = (timezone.now().date() - fresh.through).days
-        return f"through {fresh.through} ({age} days ago), complete to {fresh.proven_through or '–'}"
+        return f"through {_day(fresh.through)} ({age} days ago), complete to {_day(fresh.proven_through)}"
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString:
@@ -255,13 +259,21 @@ def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString:
     if not rows:
         return format_html("{}", "none yet")
     head = format_html_join("", '<th scope="col">{}</th>', ((one,) for one in heads))
-    body = format_html_join(
-        "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows)
-    )
+    body = format_html_join("", "<tr>{}</tr>", ((_cells(heads, row),) for row in rows))
     return format_html(
-        '<table class="lk-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body
+        '<table class="lk-grid lk-rows"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body
     )
+
+
+def _cells(heads: tuple[str, ...], row: tuple[Any, ...]) -> SafeString:
+    return format_html_join("", '<td data-label="{}"><div>{}</div></td>', zip(heads, row, strict=True))
+
+
+def _day(day: date | None) -> str:
+    return day_words(day) if day else "nothing yet"
 
 
 def _link(model: str, pk: object, text: str) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:bankfeeds_{model}_change", args=[pk]), text)
+    return format_html(
+        '<a class="lk-link" href="{}">{}</a>', reverse(f"admin:bankfeeds_{model}_change", args=[pk]), text
+    )

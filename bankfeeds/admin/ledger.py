@@ -27,14 +27,14 @@ from bankfeeds.bai import describe
 from bankfeeds.models import BalanceObservation, Day, Line, LineNote, LineRevision
 from bankfeeds.models.day import DayState
 from bankfeeds.previews.notes import waiting_notes
-from bankfeeds.reports import amount_text, cannot_be_proven
+from bankfeeds.reports import amount_in_thousands, cannot_be_proven
 
 SPAN = ("as_of_date", RangeDateFilter)
 
 
 def _amount(row: Any, amount: Decimal | None) -> str:
     """Return an amount with its currency's digits, or a dash where the bank stated none."""
-    return "–" if amount is None else amount_text(amount, row.account.currency)
+    return "–" if amount is None else amount_in_thousands(amount, row.account.currency)
 
 
 class Ledger(ReadOnlyAdmin, ModelAdmin):
@@ -165,7 +165,7 @@ class LineAdmin(RowActs, Ledger):
 
     @admin.display(description="amount")
     def money(self, line: Line) -> str:
-        return amount_text(line.amount, line.currency)
+        return amount_in_thousands(line.amount, line.currency)
 
     @admin.display(description="BAI code", ordering="bai_code")
     def code(self, line: Line) -> str:

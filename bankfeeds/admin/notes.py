@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
@@ -20,7 +21,7 @@ from bankfeeds import operations
 from bankfeeds.admin.acts import RowActs
 from bankfeeds.models import Line, LineNote
 from bankfeeds.previews.notes import suggestions
-from bankfeeds.reports import amount_text
+from bankfeeds.reports import amount_in_thousands
 
 MOST_CHOICES = 50
 RIGHT = "bankfeeds.add_linenote"
@@ -43,16 +44,24 @@ def note_button(operation: Any) -> Button:
     )  # fmt: skip
 
 
+def author_names(authors: Iterable[str]) -> dict[str, str]:
+    """Return who each actor is, as kept (“user:3”), in a person's words: the name to sign in with."""
+    split = {author: author.partition(":") for author in authors}
+    keys = {int(key) for kind, _, key in split.values() if kind == "user" and key.isdigit()}
+    people = get_user_model().objects.in_bulk(keys)
+    return {
+        author: people[int(key)].get_username()
+        if kind == "user" and key.isdigit() and int(key) in people
+        else author
+        for author, (kind, _, key) in split.items()
+    }
+
+
 def shown(notes: Iterable[LineNote]) -> SafeString:
     """Return the notes with their authors' names."""
     rows = list(notes)
-    keys = {key for kind, _, key in (note.author.partition(":") for note in rows) if kind == "user"}
-    people = get_user_model().objects.in_bulk([int(key) for key in keys if key.isdigit()])
-    told = []
-    for note in rows:
-        kind, _, key = note.author.partition(":")
-        person = people.get(int(key)) if kind == "user" and key.isdigit() else None
-        told.append({"note": note, "author": person.get_username() if person else note.author})
+    names = author_names([note.author for note in rows])
+    told = [{"note": note, "author": names[note.author]} for note in rows]
     return mark_safe(render_to_string("admin/bankfeeds/line/notes.html", {"notes": told}))  # noqa: S308 - a template
 
 
@@ -86,7 +95,7 @@ class LineNoteAdmin(RowActs, ReadOnlyAdmin, ModelAdmin):
     list_select_related = ("account__connection", "line")
     show_full_result_count = False
     actions = None
-    fields = ("text", "author", "at", "connection", "account", "as_of_date", "transaction_id", "place")
+    fields = ("text", "by", "at", "connection", "account", "as_of_date", "transaction_id", "place")
     buttons = (
         Button(name="link", label="Choose its line", operation=operations.link_note, permission=RIGHT, page=link_page,
                when=lambda note: note.line_id is None, done="The note is with its line.",
@@ -97,13 +106,22 @@ class LineNoteAdmin(RowActs, ReadOnlyAdmin, ModelAdmin):
     def connection(self, note: LineNote) -> str:
         return note.account.connection.label
 
+    @admin.display(description="author")
+    def by(self, note: LineNote) -> str:
+        return author_names([note.author])[note.author]
+
     @admin.display(description="line")
-    def place(self, note: LineNote) -> str:
-        return note.line.transaction_id if note.line else "waiting for its line"
+    def place(self, note: LineNote) -> SafeString | str:
+        if note.line is None:
+            return "waiting for its line"
+        url = reverse("admin:bankfeeds_line_change", args=[note.line.pk])
+        return format_html('<a class="lk-link" href="{}">{}</a>', url, note.line.transaction_id)
 
 
 def _words(line: Line) -> str:
-    amount = f"{line.direction.capitalize()} {amount_text(line.amount, line.currency)} {line.currency}"
+    amount = (
+        f"{line.direction.capitalize()} {amount_in_thousands(line.amount, line.currency)} {line.currency}"
+    )
     return ", ".join(
         one for one in (amount, line.description, line.bank_reference, line.transaction_id) if one
     )

@@ -10,7 +10,7 @@ from django.urls import reverse
 from audit.transitions import Button, form_of
 from bankfeeds.previews.held import HeldPreview, held_preview
 from bankfeeds.previews.undo import undo_preview
-from bankfeeds.reports import amount_text
+from bankfeeds.reports import amount_in_thousands
 
 
 def answer_page(admin: Any, request: HttpRequest, pull: Any, button: Button) -> HttpResponse:
@@ -49,7 +49,7 @@ def _pairs(held: HeldPreview) -> list[dict[str, Any]]:
     return [
         {
             "day": twin.line.as_of_date,
-            "amount": amount_text(twin.line.amount, twin.line.currency),
+            "amount": amount_in_thousands(twin.line.amount, twin.line.currency),
             "currency": twin.line.currency,
             "direction": twin.line.direction.capitalize(),
             "description": twin.line.description,

@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from audit.transitions import Button, ReadOnlyAdmin, TransitionAdmin
 from bankfeeds import operations
 from bankfeeds.admin.forms import AnswerForm
+from bankfeeds.admin.notes import author_names
 from bankfeeds.admin.pull_pages import answer_page, held_context, undo_page
 from bankfeeds.hosts import outages
 from bankfeeds.models import Pull
@@ -52,7 +53,7 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
         ),
         (
             "Asked",
-            {"fields": ("kind", "today", "window_start", "window_end", "requested_by", "requested_at")},
+            {"fields": ("kind", "today", "window_start", "window_end", "asked_by", "requested_at")},
         ),
         ("Lines", {"fields": ("windows", *COUNTERS, "wrote")}),
         (
@@ -84,6 +85,10 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     @admin.display(ordering="account__connection__label")
     def connection(self, pull: Pull) -> str:
         return pull.account.connection.label
+
+    @admin.display(description="requested by")
+    def asked_by(self, pull: Pull) -> str:
+        return author_names([pull.requested_by])[pull.requested_by]
 
     @admin.display(description="waits for")
     def waits_for(self, pull: Pull) -> str:
@@ -118,5 +123,10 @@ class PullAdmin(TransitionAdmin, ReadOnlyAdmin, ModelAdmin):
     ) -> HttpResponse:
         pull = self.get_object(request, object_id)
         may = pull is not None and self.has_view_permission(request, pull)
-        context = {**(extra_context or {}), **(held_context(pull) if may else {})}
+        may_answer = request.user.has_perm("bankfeeds.answer_held_pull")
+        context = {
+            **(extra_context or {}),
+            **(held_context(pull) if may else {}),
+            "may_answer": may_answer,
+        }
         return super().change_view(request, object_id, form_url, context)

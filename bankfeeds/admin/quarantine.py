@@ -19,7 +19,7 @@ from bankfeeds.admin.ledger import SPAN, Ledger
 from bankfeeds.admin.notes import note_button, shown
 from bankfeeds.models import LineNote, ProvisionalLine, RejectedLine
 from bankfeeds.previews.rejected import neighbours, pretty
-from bankfeeds.reports import amount_text
+from bankfeeds.reports import amount_in_thousands
 
 
 def _told(pull: Any) -> str:
@@ -96,7 +96,7 @@ class ProvisionalLineAdmin(RowActs, Ledger):
 
     @admin.display(description="amount")
     def money(self, line: ProvisionalLine) -> str:
-        return amount_text(line.amount, line.currency)
+        return amount_in_thousands(line.amount, line.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProvisionalLine]:
         same = LineNote.objects.filter(account=OuterRef("account"), transaction_id=OuterRef("transaction_id"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from bankfeeds.expectation import day_words
 from bankfeeds.models.account import Account
 from bankfeeds.models.amounts import AmountField
 
@@ -62,7 +63,7 @@ class Day(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.as_of_date}"
+        return f"{self.account}, {day_words(self.as_of_date)}"
 
 
 class BalanceObservation(models.Model):
@@ -84,4 +85,4 @@ class BalanceObservation(models.Model):
         indexes = [models.Index(fields=["account", "as_of_date"], name="bankfeeds_balance_day")]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.as_of_date}"
+        return f"{self.account}, {day_words(self.as_of_date)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from bankfeeds.expectation import day_words
+
 
 class BreakerState(models.TextChoices):
     CLOSED = "closed", "Called"
@@ -77,4 +79,4 @@ class Outage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.host} since {self.began_at:%Y-%m-%d %H:%M}"
+        return f"{self.host} since {day_words(self.began_at.date())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from bankfeeds.expectation import day_words
 from bankfeeds.models.account import Account
 from bankfeeds.models.ledger import Line
 
@@ -31,4 +32,4 @@ class LineNote(models.Model):
         indexes = [models.Index(fields=["account", "transaction_id"], name="bankfeeds_note_id")]
 
     def __str__(self) -> str:
-        return f"note of {self.at:%Y-%m-%d %H:%M}"
+        return f"note of {day_words(self.at.date())}"

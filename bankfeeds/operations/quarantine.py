@@ -9,6 +9,7 @@ from django.db import transaction
 from audit.recording import Actor, record
 from audit.workflow import OperationRefused, PermissionMissing, perform
 from bankfeeds import queries
+from bankfeeds.expectation import day_words
 from bankfeeds.models import Account, Finding, LineNote, Pull, RejectedLine
 from bankfeeds.models.pull import PullKind
 from bankfeeds.pipeline import diff, flow, ledger, rereading, stored
@@ -41,7 +42,8 @@ def retry_rejected(*, pk: int, actor: Actor, now: datetime, reason: str = "") ->
         answer = rereading.newest_answer(account, day)
         if answer is None:
             raise OperationRefused(
-                f"The bank's raw answer for {day} is not kept here. Pull the feed: the day is asked for again."
+                f"The bank's raw answer for {day_words(day)} is not kept here. "
+                "Pull the feed: the day is asked for again."
             )
         pull = _begin(account, answer, actor, now)
         _book(pull, actor, now)

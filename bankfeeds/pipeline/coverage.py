@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from bankfeeds.expectation import day_words
 from bankfeeds.models import Account, BalanceObservation, Day, Line, ProvisionalLine, Pull
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.money import exact
@@ -257,7 +258,7 @@ def _broken(account: Account, judgement: Judgement) -> Cause:
     if judgement.difference:
         lines = Line.objects.filter(account=account, as_of_date=judgement.as_of_date, state="booked")
         likely = reconcile.suspects(judgement.difference, list(lines))
-    sentence = f"{judgement.as_of_date}: {judgement.sentence}"
+    sentence = f"{day_words(judgement.as_of_date)}: {judgement.sentence}"
     if likely:
         sentence += f" Its amount, double or half is that of {', '.join(likely)}."
     return Cause(

@@ -9,6 +9,7 @@ from datetime import date
 from django.db.models import Q
 
 from bankfeeds.bai import describe
+from bankfeeds.expectation import day_words
 from bankfeeds.models import Account, Pull, RejectedLine
 from bankfeeds.models.finding import FindingKind
 from bankfeeds.pipeline.arbitrate import Doubt, Verdicts
@@ -62,7 +63,8 @@ def _contradictions(
         Cause(
             kind=FindingKind.CONTRADICTING_CODE,
             as_of_date=day,
-            sentence=f"BAI codes of the other direction on {len(found)} line{'s' if len(found) > 1 else ''} of {day}: "
+            sentence=f"BAI codes of the other direction on {len(found)} line{'s' if len(found) > 1 else ''} of "
+            f"{day_words(day)}: "
             f"{'; '.join(sorted(set(found.values()))[:3])}. Booked as the bank directs them; ask the bank.",
             data={"transaction_ids": sorted(found)[:50]},
         )
@@ -129,7 +131,7 @@ def withdrawn_line(ident: str, day: date) -> Cause:
         kind=FindingKind.WITHDRAWN_LINE,
         as_of_date=day,
         topic=ident,
-        sentence=f"The bank has withdrawn the line {ident} of {day}; it stays, marked, and counts no more.",
+        sentence=f"The bank has withdrawn the line {ident} of {day_words(day)}; it stays, marked, and counts no more.",
         data={"transaction_id": ident},
     )
 
@@ -140,14 +142,14 @@ def _doubt(doubt: Doubt, day: date, missing: Sequence[str], held: Sequence[str])
         return Cause(
             kind=FindingKind.INCOMPLETE_ANSWER,
             as_of_date=day,
-            sentence=f"The bank's answer for {day} leaves out {len(missing)} booked lines, but its balances "
+            sentence=f"The bank's answer for {day_words(day)} leaves out {len(missing)} booked lines, but its balances "
             "prove them: nothing was removed.",
             data=data,
         )
     return Cause(
         kind=FindingKind.UNPROVEN_CHANGE,
         as_of_date=day,
-        sentence=f"The bank's answer for {day} leaves out {len(missing)} booked lines, and its balances prove "
-        f"neither set: nothing was removed, {len(held)} lines are held.",
+        sentence=f"The bank's answer for {day_words(day)} leaves out {len(missing)} booked lines, and its balances "
+        f"prove neither set: nothing was removed, {len(held)} lines are held.",
         data=data,
     )

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.recording import Actor
+from bankfeeds.expectation import day_words
 from bankfeeds.jpmorgan.client import Client
 from bankfeeds.jpmorgan.errors import BankError, Decision
 from bankfeeds.jpmorgan.wire import WireError
@@ -219,7 +220,8 @@ def _hold(errand: _Errand, flood: Flood) -> Pull:
     days = sorted({line.as_of_date for line in flood.suspects})
     sentence = (
         f"{errand.account.masked}: {len(flood.suspects)} lines with known content came under new ids "
-        f"({days[0]} to {days[-1]}). Nothing of them is written until a person says whether they are the same lines."
+        f"({day_words(days[0])} to {day_words(days[-1])}). "
+        "Nothing of them is written until a person says whether they are the same lines."
     )
     return claim.hold(
         errand.pull,

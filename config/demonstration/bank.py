@@ -51,6 +51,24 @@ class BankDesk:
         """Take a posted line back; the balances follow."""
         self._post("/ledger/withdraw", account=account, transaction_id=transaction_id)
 
+    def amend(self, *, account: str, transaction_id: str, reference: str) -> None:
+        """Give a posted line another customer reference under the same id."""
+        self._post(
+            "/ledger/amend", account=account, transaction_id=transaction_id, customer_reference=reference
+        )
+
+    def post_late(self, *, account: str, day: str, amount: str) -> None:
+        """Add a credit to a day that is closed already; the balances follow."""
+        self._post("/ledger/late-line", account=account, day=day, amount=amount)
+
+    def renumber(self, *, account: str, day: str) -> None:
+        """Give all the lines of a day new ids."""
+        self._post("/ledger/renumber", account=account, day=day)
+
+    def leave_out(self, *, account: str, field: str) -> None:
+        """Have the first record of each of the account's answers lack a field from now on."""
+        self._post("/faults", kind="missing_field", account=account, field=field, times=None)
+
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._session.get(self._url + path, timeout=TIMEOUT)
         answer.raise_for_status()

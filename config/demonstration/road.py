@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypedDict
 
+from django.utils import timezone
+
 from audit.recording import Actor
 from bankfeeds import operations as feeds
-from bankfeeds.models import Connection
+from bankfeeds.models import Account, Connection, ProvisionalLine
 from bankfeeds.pipeline.claim import new_owner
 from bankfeeds.pipeline.run import run_pull
 from certificates import operations as certificates
@@ -168,13 +170,17 @@ class Story:
     def pull(self, when: datetime) -> None:
         """Read every account of the feed; raise DemonstrationBroke unless all were booked."""
         for account in self.connection.accounts.all():
-            pull = feeds.start_pull(account=account, today=self.scene.today, actor=self.operator, now=when)
-            done = run_pull(
-                pull_id=pull.pk, owner=new_owner(), today=self.scene.today, actor=Actor.task("demonstration"),
-                clock=lambda: when,
-            )  # fmt: skip
-            if done.state != "booked":
-                raise DemonstrationBroke(f"{self.name}: the pull is {done.state}: {done.reason}")
+            self.read(account, when, expected="booked")
+
+    def read(self, account: Account, when: datetime, *, expected: str) -> None:
+        """Read one account; raise DemonstrationBroke unless its pull ends as ``expected``."""
+        pull = feeds.start_pull(account=account, today=self.scene.today, actor=self.operator, now=when)
+        done = run_pull(
+            pull_id=pull.pk, owner=new_owner(), today=self.scene.today, actor=Actor.task("demonstration"),
+            clock=timezone.now,  # a clock that stands still never gives back the calls a second that a host allows
+        )  # fmt: skip
+        if done.state != expected:
+            raise DemonstrationBroke(f"{self.name}: the pull is {done.state}: {done.reason}")
 
     def go_live(self, when: datetime) -> None:
         """Step 6: checked, confirmed by the customer, live."""
@@ -192,3 +198,26 @@ class Story:
         line = self.scene.bank.posted(account)[-1]
         self.scene.bank.withdraw(account=account, transaction_id=line["transaction_id"])
         self.pull(when)
+
+    def have_a_bad_day(self, when: datetime) -> None:
+        """The bank amends a line, posts one late, spoils a record and renumbers: what the console shows then."""
+        bank = self.scene.bank
+        feeds.set_schedule(
+            pk=self.connection.pk, time_zone="America/Chicago", pull_times=["07:30", "16:00"], on_holidays="once",
+            **self.common(when),
+        )  # fmt: skip
+        main, other = self.connection.accounts.order_by("pk")
+        posted = bank.posted(main.given_number)
+        changed, late = posted[-2]["transaction_id"], posted[-1]["as_of_date"]
+        bank.amend(account=main.given_number, transaction_id=changed, reference="INVOICE 7731")
+        bank.post_late(account=main.given_number, day=late, amount="1840.00")
+        self.read(main, when, expected="booked")
+        line = main.lines.get(transaction_id=changed)
+        feeds.add_note(pk=line.pk, text="Compared with the invoice: 7731 is right.", **self.common(when))
+        if today := ProvisionalLine.objects.filter(account=main).first():
+            feeds.add_note_today(pk=today.pk, text="The customer says it is rent.", **self.common(when))
+        bank.leave_out(account=main.given_number, field="amount")
+        self.read(main, when, expected="booked")
+        for day in sorted({line["as_of_date"] for line in bank.posted(other.given_number)})[-8:]:
+            bank.renumber(account=other.given_number, day=day)
+        self.read(other, when, expected="held")

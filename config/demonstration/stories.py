@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from config.demonstration.road import Scene, Story
 from onboarding import operations
 
@@ -26,7 +28,7 @@ EARLIER: dict[str, float] = {
 STORIES: tuple[tuple[str, str, dict[str, timedelta], int], ...] = (
     (MAIN, "live, every day proven", LIVE, 365),
     ("TIN WHISTLE TOYS", "live, with an open finding", _days(**EARLIER, lose_a_line=0), 365),
-    ("PAPER LANTERN STUDIO", "live, certificate near its end", _days(**EARLIER), 20),
+    ("PAPER LANTERN STUDIO", "live, certificate near its end, after a bad day", _days(**EARLIER, have_a_bad_day=0), 20),
     ("BLUE HERON FREIGHT", "with the bank, beyond its usual range",
      _days(ask=52, prove_eligibility=50, meet=47, set_up=46, name_admins=43), 365),
     ("COPPER FERN CLINIC", "technical setup and administrators, side by side",
@@ -40,17 +42,19 @@ STORIES: tuple[tuple[str, str, dict[str, timedelta], int], ...] = (
 def play(scene: Scene, say: Callable[[str], None]) -> list[tuple[Story, str]]:
     """Play every story in the order of time, mails included; return the stories with the words for their stage."""
     told = []
-    acts: list[tuple[datetime, int, int, Story, str]] = []
+    acts: list[tuple[datetime, int, int, timedelta, Story, str]] = []
     for number, (name, stage, plan, valid_days) in enumerate(STORIES, 1):
         story = Story(scene, name=name, number=number, valid_days=valid_days)
         told.append((story, stage))
         acts += [
-            (_moment(scene.now, ago, number), number, turn, story, act)
+            (_moment(scene.now, ago, number), number, turn, ago, story, act)
             for turn, (act, ago) in enumerate(plan.items())
         ]
-    for when, _, _, story, act in sorted(acts, key=lambda entry: entry[:3]):
+    for when, number, _, ago, story, act in sorted(acts, key=lambda entry: entry[:3]):
         if act in {"set_up", "install_and_pull", "go_live"} or story.name == MAIN:
             say(f"{story.name}: {act.replace('_', ' ')}")
+        if ago < timedelta(days=1):
+            when = _moment(timezone.now(), ago, number)  # pulls take their time, so today's clock goes on
         getattr(story, act)(when)
         operations.send_pending_messages(now=when)
     return told

@@ -31,7 +31,7 @@ def certificates_ending(*, now: datetime) -> Iterator[NeedsMe]:
             kind="Certificate ended" if item.ended else "Certificate ending",
             subject=f"{certificate.key.common_name} ({certificate.key.get_use_display()})",
             url=item.url,
-            reason=f"{'Ended' if item.ended else 'Ends'} on {certificate.not_after:%Y-%m-%d}; "
+            reason=f"{'Ended' if item.ended else 'Ends'} on {certificate.not_after.day} {certificate.not_after:%b %Y}; "
             "no successor is active and proven.",
             consequence="Without it the bank does not let us in.",
             holder=holder,

@@ -72,7 +72,7 @@ def test_a_line_shows_each_change_in_words_with_its_pull_and_all_its_ids(paper: 
     assert "<dt>Id</dt><dd>was <del>MON-1</del>, is now <ins>MON-9</ins></dd>" in page
     assert page.index("New id at the bank") < page.index("Changed by the bank")
     assert reverse("admin:bankfeeds_pull_change", args=[second.pk]) in page
-    assert "<td>MON-1</td><td>earlier</td>" in page
+    assert '<div>MON-1</div></td><td data-label="Use"><div>earlier</div></td>' in page
 
     page = text(as_("auditor"), "pull_change", second.pk)
     assert f"?changed_by={second.pk}" in page

@@ -21,6 +21,7 @@ def sidebar(html: str) -> list[str]:
 
 
 FEEDS = [
+    "Feed health",
     "Connections",
     "Pulls",
     "Days",
@@ -29,7 +30,7 @@ FEEDS = [
     "Lines of today",
     "Quarantine",
     "Notes",
-    "Hosts",
+    "Bank hosts",
     "Outages",
 ]
 ONBOARDING = ["Projects", "Customers", "Messages"]

@@ -188,7 +188,7 @@ def test_7_the_total_does_not_match_the_bank_and_nothing_says_why(customer: Cust
 
     assert Day.objects.get(as_of_date=YESTERDAY).difference == Decimal("252.00")
     assert told("broken_day") == (
-        "2026-06-02: Opening 1501.00 + credits 252.00 - debits 0.00 is not the closing 1501.00: "
+        "2 Jun 2026: Opening 1501.00 + credits 252.00 - debits 0.00 is not the closing 1501.00: "
         "the difference is 252.00. Its amount, double or half is that of RENT-2."
     )
     customer.bank.off.clear()

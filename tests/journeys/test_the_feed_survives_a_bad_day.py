@@ -88,7 +88,7 @@ BAD_DAYS = {
     "a late line behind our back": BadDay(
         faults=[fault("late_line", path="balances", day=FRIDAY_BEFORE)],
         code=1,
-        says="2026-05-29: Opening ",
+        says="29 May 2026: Opening ",
     ),
     "an identical pair": BadDay(faults=[fault("identical_pair", path="transactions")]),
     "renumbered overnight": BadDay(faults=[fault("renumber", path="transactions", day=MONDAY)]),
@@ -96,7 +96,7 @@ BAD_DAYS = {
     "a withdrawn line": BadDay(
         faults=[fault("withdraw", path="transactions", day=MONDAY)],
         code=1,
-        says="of 2026-06-01; it stays, marked, and counts no more.",
+        says="of 1 Jun 2026; it stays, marked, and counts no more.",
         then=1,
     ),
     "an empty answer": BadDay(

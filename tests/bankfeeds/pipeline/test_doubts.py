@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from bankfeeds import operations
+from bankfeeds.expectation import day_words
 from bankfeeds.models import Finding, Line
 from bankfeeds.pipeline import claim
 from bankfeeds.pipeline.book import book_window
@@ -59,7 +60,7 @@ def test_it_is_told_once_accepted_by_a_person_and_settled_by_the_banks_correctio
         {"transaction_ids": ["B"]},
     )
     assert finding.sentence == (
-        f"BAI codes of the other direction on 1 line of {DAY}: 455 Preauthorised ACH debit as CREDIT. "
+        f"BAI codes of the other direction on 1 line of {day_words(DAY)}: 455 Preauthorised ACH debit as CREDIT. "
         "Booked as the bank directs them; ask the bank."
     )
     assert booked() == [("A", "CREDIT", DAY), ("B", "CREDIT", DAY)]

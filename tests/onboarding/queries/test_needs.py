@@ -116,7 +116,7 @@ def test_a_failing_feed_and_an_ending_certificate_are_rows(
     rows = queries.what_needs_me_now(people["operator"], now=now)
     assert [(row.kind, row.reason) for row in rows] == [
         ("Feed failing", "The bank refused the token."),
-        ("Certificate ending", "Ends on 2026-06-15; no successor is active and proven."),
+        ("Certificate ending", "Ends on 15 Jun 2026; no successor is active and proven."),
     ]
     MonitorRun.objects.create(at=now + timedelta(days=6))
     urgent = queries.what_needs_me_now(people["operator"], now=now + timedelta(days=6))
