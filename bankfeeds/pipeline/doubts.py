@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Q
 
@@ -102,17 +102,31 @@ def _keep_rejections(account: Account, pull: Pull, window: Window, lines: Lines)
                 )
             )
         seen.add(digest)
-    gone = [row.pk for digest, row in known.items() if digest not in seen]
-    if gone:
-        RejectedLine.objects.filter(pk__in=gone).update(open=False)
+    moved = _settle_rejections([row for digest, row in known.items() if digest not in seen], window)
     RejectedLine.objects.bulk_create(fresh, batch_size=500)
-    return _rejected([row for digest, row in known.items() if digest in seen] + fresh, window)
+    return _rejected([row for digest, row in known.items() if digest in seen] + fresh + moved, window)
+
+
+def _settle_rejections(rows: Collection[RejectedLine], window: Window) -> list[RejectedLine]:
+    """Close those that the answer no longer holds; return those without a day that may be of a day after it."""
+    gone, moved = [], []
+    for row in rows:
+        if row.as_of_date or (window.start <= row.window_start and row.window_end <= window.end):
+            gone.append(row.pk)
+        elif window.start <= row.window_start:
+            row.window_start = window.end + timedelta(days=1)
+            moved.append(row)
+        elif row.window_end <= window.end:
+            RejectedLine.objects.filter(pk=row.pk).update(window_end=window.start - timedelta(days=1))
+    RejectedLine.objects.filter(pk__in=gone).update(open=False)
+    RejectedLine.objects.bulk_update(moved, ["window_start"])
+    return moved
 
 
 def _rejected(rows: Collection[RejectedLine], window: Window) -> list[Cause]:
     days: dict[date, list[RejectedLine]] = {}
     for row in rows:
-        days.setdefault(row.as_of_date or window.start, []).append(row)
+        days.setdefault(row.as_of_date or max(window.start, row.window_start), []).append(row)
     return [
         Cause(
             kind=FindingKind.REJECTED_LINES,

@@ -153,3 +153,18 @@ def test_an_account_whose_older_days_a_worker_just_took_stays_due(
 
     assert Pull.objects.get().kind == "backfill"
     assert paper.account.next_pull_at == seen.next_pull_at
+
+
+def test_a_refused_record_without_a_day_is_not_settled_by_a_reading_of_fewer_days(paper: PaperBank) -> None:
+    paper.post("MON-3", MONDAY, "7.00", "LATE", asOfDate="June 1")
+    paper.balanced = False
+    paper.pull()
+    row = RejectedLine.objects.get()
+    assert (row.as_of_date, row.window_start, row.window_end) == (None, MONDAY, TUESDAY)
+
+    paper.pull(start=TUESDAY, end=TUESDAY)
+
+    assert RejectedLine.objects.get().open
+    paper.take("MON-3")
+    paper.pull(start=MONDAY, end=TUESDAY)
+    assert not RejectedLine.objects.get().open

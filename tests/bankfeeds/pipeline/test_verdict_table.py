@@ -144,7 +144,7 @@ def expected_lines(act: Act, reading: str) -> dict[str, tuple[str, Decimal, int]
     if "amended" in fates:
         return {act.ident: ("booked", act.after, 2)}
     if "renumbered" in fates:
-        return further
+        return {again: ("booked", act.before, 2)}
     if "withdrawn" in fates:
         return {act.ident: ("withdrawn", act.before, 2)}
     return old | further if "new" in fates else old
@@ -196,7 +196,7 @@ def test_the_balances_arbitrate_every_pair_of_verdicts_on_one_day(
         "revisions": {
             act.ident: (1, "booked", f"{act.before:.2f}")
             for act in acts
-            if {"amended", "withdrawn"} & fate(act.row, reading).keys()
+            if {"amended", "renumbered", "withdrawn"} & fate(act.row, reading).keys()
         },
         "findings": expected_findings(acts, reading, broken),
         "day": ("broken" if broken else "final" if balances == "unstated" else "proven", difference),
