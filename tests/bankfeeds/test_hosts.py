@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
@@ -239,6 +240,7 @@ def test_eight_workers_that_fail_at_the_same_moment_make_one_outage() -> None:
 @pytest.mark.django_db
 def test_pulls_at_a_shut_host_are_not_due_and_one_of_them_is_rung_for_when_it_is_tried() -> None:
     waiting_ones = queued(customer(accounts=3)) + queued(customer("tin-lantern", auth="mtls"))
+    Pull.objects.filter(pk=waiting_ones[0].pk).update(requested_at=F("requested_at") - timedelta(minutes=1))
     row = shut()
     assert (queries.due_pulls(now=NOW).count(), queries.pulls_to_ring(now=NOW).count()) == (0, 0)
     assert [pull.pk for pull in queries.pulls_to_ring(now=due(row))] == [waiting_ones[0].pk]
