@@ -71,7 +71,7 @@ services-test: $(READY)
 	  $(BIN)/python -m pytest --create-db -m queue $(ARGS)
 
 browser-test: $(READY)
-	$(LOCAL) $(BIN)/python -m pytest $(PARALLEL) -m browser $(ARGS)
+	$(LOCAL) $(BIN)/python -m pytest -m browser $(ARGS)
 
 fresh-test: $(READY)
 	$(LOCAL) $(BIN)/python -m pytest -m fresh $(ARGS)
