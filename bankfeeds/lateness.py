@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
@@ -18,6 +17,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from bankfeeds import queries
 from bankfeeds.expectation import business_days_before, day_words, due, moment_words, overdue_day
 from bankfeeds.freshness import FACTS, TOLD, why
+from bankfeeds.jpmorgan.transport import host_name
 from bankfeeds.models import Account, Connection, Day, Finding, Outage, Pull
 from bankfeeds.models.connection import PULLABLE
 
@@ -109,7 +109,9 @@ def _expected(now: datetime, connections: Collection[int] | None) -> dict[int, t
 
 def _unproven(day: date, connections: Collection[int] | None) -> Any:
     proven = Day.objects.filter(account=OuterRef("pk"), as_of_date=day, state="proven")
-    booked = Pull.objects.filter(account=OuterRef("pk"), state="booked").order_by("requested_at")
+    booked = Pull.objects.filter(account=OuterRef("pk"), state__in=["booked", "undone"]).order_by(
+        "requested_at"
+    )
     rows = Account.objects.filter(~Exists(proven), connection__state__in=PULLABLE)
     if connections is not None:
         rows = rows.filter(connection__in=connections)
@@ -163,7 +165,9 @@ class _Reasons:
         self.balances = set(refused.values_list("account", flat=True))
         outages = {one.host.name: one for one in Outage.objects.filter(ended_at=None).select_related("host")}
         for pk, account in self.accounts.items() if outages else ():
-            hosts = (_host(account.connection.api_host), _host(account.connection.token_url))
+            hosts = [
+                host_name(url) for url in (account.connection.api_host, account.connection.token_url) if url
+            ]
             stopped = next((outages[host] for host in hosts if host in outages), None)
             if stopped:
                 since = moment_words(stopped.began_at, account.connection.time_zone)
@@ -198,9 +202,3 @@ class _Reasons:
         if pk in self.balances and not (told and told["rejected"]):
             return "the bank refuses its balances"
         return why(told)
-
-
-def _host(url: str) -> str:
-    """Return ``name:port`` of an https address, as hosts are named."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 443}" if parts.hostname else ""

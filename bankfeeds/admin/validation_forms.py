@@ -66,6 +66,9 @@ class CompareForm(forms.Form):
 
     def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._salt = (
+            f"{_SALT}:{connection.pk}"  # what was looked at for one customer is not compared for another
+        )
         self.fields["file"].one_of_two = True  # type: ignore[attr-defined]  # or the one looked at: not optional
         self.fields["account"].queryset = connection.accounts.order_by("number")  # type: ignore[attr-defined]
 
@@ -84,7 +87,7 @@ class CompareForm(forms.Form):
         if file is not None:
             given["content"] = file.read(LARGEST + 1)
         elif carried:
-            given["content"] = _opened(carried)
+            given["content"] = _opened(carried, self._salt)
         else:
             self.add_error("file", "Choose the customer's export, a file of up to 20 MB.")
         return given
@@ -112,16 +115,16 @@ class CompareForm(forms.Form):
 
     def carry(self, content: bytes) -> bool:
         """Let the page carry ``content``, signed, to the next step; say whether it is small enough for that."""
-        packed = signing.dumps(content.decode("latin-1"), salt=_SALT, compress=True)
+        packed = signing.dumps(content.decode("latin-1"), salt=self._salt, compress=True)
         fits = len(packed) <= CARRIED
         digest = hashlib.sha256(content).hexdigest()
         self.data = {**dict(self.data.items()), "carried": packed if fits else "", "digest": digest}
         return fits
 
 
-def _opened(carried: str) -> bytes:
+def _opened(carried: str, salt: str) -> bytes:
     try:
-        text: str = signing.loads(carried, salt=_SALT, max_age=LOOKED_AT_LASTS)
+        text: str = signing.loads(carried, salt=salt, max_age=LOOKED_AT_LASTS)
     except signing.BadSignature:
         raise forms.ValidationError(
             "What you looked at is older than half an hour, or was changed. Choose the file again."

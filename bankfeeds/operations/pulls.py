@@ -128,7 +128,8 @@ def answer_held_pull(*, pk: UUID | str, answer: str, actor: Actor, now: datetime
             "Say whether they are the same lines or really new ones.", missing=["an answer"]
         )
     with transaction.atomic():
-        # The pull, then the finding, and the audit chain, which the release writes, last.
+        # The account, the pull, then the finding, and the audit chain, which the release writes, last.
+        Account.objects.select_for_update().get(pulls__pk=pk)
         pull = Pull.objects.select_for_update(of=("self",)).select_related("account__connection").get(pk=pk)
         close_findings(
             [finding_key(FindingKind.HELD_PULL, pull.account)],

@@ -56,6 +56,31 @@ def carried_on(client: Any, books: Books, looked: Any, **more: Any) -> Any:
     return client.post(url(books, "_compare"), {**given, "step": "compare", **more})
 
 
+def test_what_was_looked_at_for_one_customer_is_not_compared_for_another(
+    books: Books, as_: Any, now: datetime
+) -> None:
+    client = as_("operator")
+    looked = upload(client, books)
+    other = Connection.objects.create(
+        **{
+            name: getattr(books.connection, name)
+            for name in ("environment", "auth", "api_host", "token_url", "client_id", "trust_roots")
+        },
+        label="another-customer",
+        created_at=now,
+    )
+    account = Account.objects.create(
+        connection_id=other.pk, number="700100900", given_number="700100900", currency="USD"
+    )
+    form = looked.context["form"]
+    given = {name: form[name].value() or "" for name in ("order", "mark", "carried", "digest")}
+    page = client.post(
+        reverse("admin:bankfeeds_connection_validation_compare", args=[other.pk]),
+        {**given, "account": account.pk, "step": "compare"},
+    )
+    assert (page.status_code, ExportComparison.objects.count()) == (400, 0)
+
+
 def test_the_pages_are_for_those_who_may_see_lines(books: Books, as_: Any, people: Any) -> None:
     reads = [url(books, tail) for tail in ("", "_print", "_csv", "_look_alikes")]
     for person, status in (("operator", 200), ("auditor", 200), ("outsider", 403)):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +20,7 @@ from bankfeeds.hosts.gate import HostGate
 from bankfeeds.jpmorgan.errors import BankError, Decision, NotCalled
 from bankfeeds.models import Account, BankHost, Connection, Finding, Outage, Pull
 from bankfeeds.pipeline import claim
+from tests.bankfeeds.at_once import together
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 ACTOR = Actor.command("test")
@@ -83,27 +81,6 @@ def due(row: BankHost) -> datetime:
 def verbs() -> list[str]:
     found = AuditEntry.objects.filter(verb__startswith="bankfeeds.host").order_by("number")
     return list(found.values_list("verb", flat=True))
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run the calls at the same moment, each in a thread with a database connection of its own."""
-    start, found = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def one(number: int) -> None:
-        try:
-            start.wait(10)
-            found[number] = calls[number]()
-        except BaseException as problem:
-            found[number] = problem  # type: ignore[call-overload]
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return found
 
 
 # What shuts a host

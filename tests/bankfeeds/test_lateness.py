@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bankfeeds.lateness import late_feeds
-from bankfeeds.models import Account, BankHost, Connection, Day, Finding, Heartbeat, Outage
+from bankfeeds.models import Account, BankHost, Connection, Day, Finding, Heartbeat, Outage, Pull
 from bankfeeds.queries import WORKER
 from tests.bankfeeds.keptdays import account, booked, connection, days
 
@@ -65,6 +65,11 @@ def test_the_due_day_decides(letters: str, said: str | None) -> None:
 def test_a_day_the_bank_tells_nothing_of_is_late_only_where_it_always_tells_something() -> None:
     assert reason(feed("p" * 4 + "q" * 4)) is None
     assert reason(feed("p" * 7 + "q")) == "the bank has not stated its balances"
+
+
+def test_a_feed_whose_every_pull_was_undone_is_late_all_the_same(mine: Account) -> None:
+    Pull.objects.update(state="undone")
+    assert reason(mine) == "it has not been read"
 
 
 def test_what_is_paused_closed_or_not_begun_is_not_late(mine: Account) -> None:

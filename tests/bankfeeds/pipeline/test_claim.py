@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from bankfeeds import operations
@@ -20,6 +18,7 @@ from bankfeeds.pipeline import book, claim, fetch, run
 from bankfeeds.pipeline.book import LeaseLost
 from bankfeeds.pipeline.claim import InProgress, NotClaimed, TooEarly, lease_is_void, new_owner
 from bankfeeds.pipeline.run import run_pull
+from tests.bankfeeds.at_once import together
 from tests.bankfeeds.feeds import ACTOR, TODAY, Feed, feed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,27 +42,6 @@ def assert_right(harbor: Feed) -> None:
     assert harbor.our_lines() == harbor.bank_lines()
     assert LineId.objects.count() == Line.objects.count()
     assert not Day.objects.filter(stated=True).exclude(state__in=["proven", "provisional"]).exists()
-
-
-def together(*calls: Any) -> list[Any]:
-    """Run the calls at the same moment, each in a thread with a database connection of its own."""
-    start, found = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def one(number: int) -> None:
-        try:
-            start.wait(10)
-            found[number] = calls[number]()
-        except BaseException as problem:
-            found[number] = problem  # type: ignore[call-overload]
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return found
 
 
 def test_of_several_workers_with_one_pull_one_works_and_the_others_hear_so(harbor: Feed) -> None:
