@@ -6,20 +6,19 @@ to do wrong it does to its answers, never to its own list: that list is the trut
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from bankfeeds.jpmorgan import transport
 from bankfeeds.jpmorgan.client import Client, Endpoint
 from bankfeeds.jpmorgan.oauth import TokenCache
 from tests.bankfeeds.jpmorgan.bodies import balances_body, page_body
+from tests.bankfeeds.paper_bank import strict_context
 
 ONE = timedelta(days=1)
 Content = tuple[date, int, str]
@@ -233,7 +232,7 @@ class ModelBank:
                 client_id="MODEL",
                 auth="mtls",
             ),
-            context=_context(),
+            context=strict_context(),
             sign=None,
             kid="",
             tokens=TokenCache(),
@@ -243,11 +242,6 @@ class ModelBank:
         )
         client._transport = self  # type: ignore[assignment]
         yield client
-
-
-@cache
-def _context() -> Any:
-    return ssl.create_default_context()
 
 
 def reply(status: int, body: bytes = b"", **headers: str) -> transport.Reply:

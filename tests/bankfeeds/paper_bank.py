@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+from functools import cache
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext, TLSVersion
 from typing import Any
 
 import msgspec
@@ -238,12 +239,16 @@ def door(
         api_host="https://bank.invalid", token_url="", audience="", resource="", client_id="TEST", auth="mtls"
     )
     client = Client(
-        endpoint, context=_context(), sign=None, kid="", tokens=TokenCache(), clock=clock, permit=alive,
+        endpoint, context=strict_context(), sign=None, kid="", tokens=TokenCache(), clock=clock, permit=alive,
         sleep=lambda _: None,
     )  # fmt: skip
     yield client
     client.close()
 
 
-def _context() -> SSLContext:
-    return SSLContext(PROTOCOL_TLS_CLIENT)
+@cache
+def strict_context() -> SSLContext:
+    """Return a context the client takes; what Python's own default allows is the system's affair."""
+    context = SSLContext(PROTOCOL_TLS_CLIENT)
+    context.minimum_version = TLSVersion.TLSv1_2
+    return context
