@@ -119,15 +119,16 @@ def _executed(
         rows = ((*_values(line), *fixed) for line in ordered)
         while batch := list(islice(rows, BATCH)):
             cursor.executemany(statement, batch)
+        # The plus keeps SQLite from the index by account: it would go through every line the account has.
         cursor.execute(
             f"INSERT INTO {_IDS} ({', '.join(ID_COLUMNS)}) "  # noqa: S608
             f"SELECT transaction_id, account_id, id, 1, first_pull_id FROM {_LINES} AS line "
-            f"WHERE id > %s AND account_id = %s {_UNLESS_KNOWN if given_up else ''} ORDER BY id",
+            f"WHERE id > %s AND +account_id = %s {_UNLESS_KNOWN if given_up else ''} ORDER BY id",
             [before, account.pk],
         )
     if not given_up:
         return []
-    fresh = Line.objects.filter(account=account, pk__gt=before).order_by()
+    fresh = Line.objects.filter(pk__gt=before).order_by("pk")  # ours alone, as above
     return [row for row in fresh.values_list("transaction_id", "pk") if row[0] in given_up]
 
 
