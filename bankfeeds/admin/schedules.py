@@ -79,7 +79,7 @@ def older_days(connection: Connection, cell: Any) -> SafeString | str:
         if progress is not None
     ]
     if not rows:
-        return "none are waiting"
+        return "nothing earlier waits to be read"
     return format_html('<ul class="lk-progress-list">{}</ul>', format_html_join("", "<li>{} {}</li>", rows))
 
 

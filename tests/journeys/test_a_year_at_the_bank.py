@@ -29,7 +29,7 @@ def test_after_a_year_every_day_is_proven_and_the_ledger_is_the_banks(
             down = OUTAGE[0] <= day <= OUTAGE[1]
             if read_on(day):
                 harbor.read(patient=not down)
-        _end_well(harbor)
+        assert_all_is_well(harbor)
 
 
 @pytest.mark.skipif(
@@ -54,10 +54,10 @@ def test_the_same_year_with_a_queue_that_loses_and_doubles_its_deliveries(
                 harbor.work(queue)
         assert queue.lost > 10
         assert queue.doubled > 10
-        _end_well(harbor)
+        assert_all_is_well(harbor)
 
 
-def _end_well(harbor: Year) -> None:
+def assert_all_is_well(harbor: Year) -> None:
     """After a last quiet day nothing is left open, nothing is missing, and everything was told once."""
     harbor.feed.bank.faults.clear()
     last = harbor.read()
